@@ -1,0 +1,108 @@
+package wire
+
+// chat reads a chunk of OpenAI chat or completions, and of what calls itself compatible with them.
+func (o *Observer) chat(g *wireget) Signal {
+	var content, finished, failed, counted bool
+	choices := 0
+	for ok := g.open('{'); ok; ok = g.more('{') {
+		switch string(g.key()) {
+		case "choices":
+			for ok := g.open('['); ok; ok = g.more('[') {
+				choices++
+				c := o.choice(g)
+				content = content || c.content
+				finished = finished || c.finished
+				failed = failed || c.failed
+			}
+		case "usage":
+			counted = o.usage.read(g) || counted
+		case "x_groq": // Groq's copy of the usage where nobody asked for usage
+			for ok := g.open('{'); ok; ok = g.more('{') {
+				if string(g.key()) == "usage" {
+					o.usage.read(g)
+				} else {
+					g.skip()
+				}
+			}
+		case "error":
+			failed = g.filled() || failed
+		case "object":
+			failed = string(g.text()) == "error" || failed // vLLM's own shape
+		case "id":
+			streamNote(&o.id, g.text())
+		case "model":
+			streamNote(&o.model, g.text())
+		default:
+			g.skip()
+		}
+	}
+	switch {
+	case failed && !g.bad:
+		return o.fail(g.b)
+	case content:
+		return SignalContent
+	case finished:
+		return SignalOther
+	case choices == 0 && counted:
+		return SignalUsage
+	default:
+		return SignalPreamble
+	}
+}
+
+// chatChoice is what one choice of a chunk holds.
+type chatChoice struct {
+	content, finished, failed bool
+}
+
+func (o *Observer) choice(g *wireget) (c chatChoice) {
+	index := int64(0)
+	for ok := g.open('{'); ok; ok = g.more('{') {
+		switch string(g.key()) {
+		case "delta", "message":
+			c.content = chatDelta(g) || c.content
+		case "text":
+			c.content = g.filled() || c.content
+		case "finish_reason":
+			reason := g.text()
+			c.finished = len(reason) > 0
+			c.failed = string(reason) == "error" || c.failed // OpenRouter, when the provider behind it broke
+			o.note(reason)
+		case "error":
+			c.failed = g.filled() || c.failed
+		case "index":
+			index, _ = g.count()
+		case "usage": // Moonshot counts inside the last choice
+			o.usage.read(g)
+		default:
+			g.skip()
+		}
+	}
+	if !g.bad && !c.failed {
+		o.choose(index, c.finished)
+	}
+	return c
+}
+
+// chatDelta reports whether a delta has anything to show. Members that are not known count: vendors add new kinds of
+// content, and a stream that commits too early only loses its failover, while one that commits too late is held back.
+func chatDelta(g *wireget) (content bool) {
+	for ok := g.open('{'); ok; ok = g.more('{') {
+		switch string(g.key()) {
+		case "role", "name", "id", "type", "provider_specific_fields":
+			g.skip()
+		case "audio":
+			for ok := g.open('{'); ok; ok = g.more('{') {
+				switch string(g.key()) {
+				case "data", "transcript":
+					content = g.filled() || content
+				default:
+					g.skip()
+				}
+			}
+		default:
+			content = g.filled() || content
+		}
+	}
+	return content
+}
