@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"net/url"
+	"strings"
+)
+
+// credential is the key the client sent, taken out of the request.
+type credential struct {
+	value string
+	taken bool
+}
+
+// credentialFields are the header fields that carry a caller's key.
+var credentialFields = [...]string{"authorization", "x-api-key", "x-goog-api-key", "api-key"}
+
+// takeCredential removes the caller's credentials from the request once its rules have seen them: nothing after
+// on_request reads them, and only a route with keys: client uses the value.
+func (x *Exchange) takeCredential() {
+	if x.clientKey.taken {
+		return
+	}
+	x.clientKey.taken = true
+	h := x.Request.Headers
+	kept := h[:0]
+	for _, f := range h {
+		if !isCredentialField(f.Name) {
+			kept = append(kept, f)
+			continue
+		}
+		if x.clientKey.value == "" {
+			x.clientKey.value = bearerValue(f.Value)
+		}
+	}
+	x.Request.Headers = kept
+	if q := x.Request.Query; q != "" && strings.Contains(q, "key=") {
+		for pair := range strings.SplitSeq(q, "&") {
+			name, value, _ := strings.Cut(pair, "=")
+			if strings.EqualFold(name, "key") && x.clientKey.value == "" {
+				if v, err := url.QueryUnescape(value); err == nil {
+					x.clientKey.value = v
+				}
+			}
+		}
+		x.Request.Query = forwardedQuery(q)
+	}
+}
+
+func isCredentialField(name string) bool {
+	switch len(name) {
+	case 7, 9, 13, 14:
+		for _, f := range credentialFields {
+			if len(f) == len(name) && strings.EqualFold(f, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func bearerValue(v string) string {
+	if len(v) > 7 && strings.EqualFold(v[:7], "bearer ") {
+		return strings.TrimSpace(v[7:])
+	}
+	return strings.TrimSpace(v)
+}

@@ -1,0 +1,375 @@
+package engine
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"weir/engine/expr"
+	"weir/engine/upstream"
+	"weir/engine/vars"
+)
+
+// serve chooses models and asks them in order until one answers.
+func (r *route) serve(x *Exchange) error {
+	x.route = r
+	if r.plan.traceRoute {
+		x.trace = &routeTrace{}
+	}
+	err := r.chooseAndCall(x)
+	if err != nil {
+		x.routeErr = AsError(err)
+	}
+	return err
+}
+
+func (r *route) chooseAndCall(x *Exchange) error {
+	if err := r.checkInput(x); err != nil {
+		return err
+	}
+	c, err := r.choose(x)
+	x.traceChoice(&c)
+	if err != nil {
+		return err
+	}
+	d := dispatch{r: r, x: x, deadline: time.Now().Add(r.total), pinned: x.pinned()}
+	return d.run(c)
+}
+
+// dispatch is the state of one exchange's attempts.
+type dispatch struct {
+	r        *route
+	x        *Exchange
+	deadline time.Time // of all attempts together
+	pinned   *storedID // the target that a stored id belongs to
+	last     outcome
+	rested   time.Time // the earliest end of a rest that kept a target from being tried
+	restedBy string
+	noKey    string // a provider that had no key to use
+	window   int64  // a context window that was too small; 0 = none
+}
+
+// outcome is how one attempt ended.
+type outcome struct {
+	ok        bool
+	err       *Error // what the client is told if this was the last
+	retryable bool   // by the built-in classification
+	skipKeys  bool   // another key of the provider would not help
+	tooLong   bool   // the context was too long for the model
+}
+
+func (d *dispatch) run(c choice) error {
+	for _, m := range c.models {
+		if d.window > 0 && m.cat.MaxContextWindow > 0 && m.cat.MaxContextWindow <= d.window {
+			continue
+		}
+		if d.pinned != nil && (m.provider.id != d.pinned.provider) {
+			continue
+		}
+		done, err := d.tryModel(m)
+		if done {
+			return err
+		}
+	}
+	return d.exhausted()
+}
+
+// tryModel tries a model with each key of its provider. It reports done when the exchange has its answer or its error.
+func (d *dispatch) tryModel(m *model) (done bool, err error) {
+	now := d.r.plan.rt.now()
+	p := m.provider
+	if !p.health.ready(now) {
+		d.rest(p.health.restUntil(), "provider "+p.id)
+		return false, nil
+	}
+	keys, err := d.keys(m)
+	if err != nil {
+		p.health.released()
+		return true, err
+	}
+	tried := false
+	for _, k := range keys {
+		if k.health != nil {
+			if ready, until := k.health.ready(now, m.cat.ID); !ready {
+				d.rest(until, "key "+k.id+" of provider "+p.id)
+				continue
+			}
+		}
+		if err := d.mayTry(); err != nil {
+			p.health.released()
+			return true, err
+		}
+		tried = true
+		d.last = d.try(target{model: m, surface: p.surfaceFor(d.x.Request.API)}, k)
+		switch {
+		case d.last.ok:
+			return true, nil
+		case !d.retries(&d.last):
+			return true, d.final()
+		}
+		if d.last.tooLong {
+			d.window = max(d.window, m.cat.MaxContextWindow)
+		}
+		if d.last.skipKeys {
+			break
+		}
+	}
+	if !tried {
+		p.health.released()
+	}
+	return false, nil
+}
+
+func (d *dispatch) rest(until time.Time, who string) {
+	if d.rested.IsZero() || until.Before(d.rested) {
+		d.rested, d.restedBy = until, who
+	}
+}
+
+// mayTry says whether another attempt is allowed, after the backoff before it.
+func (d *dispatch) mayTry() error {
+	n := len(d.x.attempts)
+	if n >= d.r.maxAttempts {
+		return d.exhausted()
+	}
+	if n > 0 {
+		if err := d.wait(n); err != nil {
+			return err
+		}
+	}
+	if cause := d.x.ctx.reason(); cause != nil {
+		return AsError(cause)
+	}
+	if !time.Now().Before(d.deadline) {
+		return d.outOfTime()
+	}
+	return nil
+}
+
+// wait sleeps the backoff before attempt n+1, with jitter so that gateways do not retry in step.
+func (d *dispatch) wait(n int) error {
+	base := d.r.cfg.Failover.Backoff
+	if base <= 0 {
+		return nil
+	}
+	pause := base << min(n-1, 16)
+	if limit := d.r.cfg.Failover.MaxBackoff; limit > 0 {
+		pause = min(pause, limit)
+	}
+	pause = pause/2 + time.Duration(rand.Int64N(int64(pause/2)+1)) //nolint:gosec // jitter needs no secrecy
+	if left := time.Until(d.deadline); pause > left {
+		return d.outOfTime()
+	}
+	t := time.NewTimer(pause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-d.x.ctx.Done():
+		return AsError(d.x.ctx.reason())
+	}
+}
+
+// retries decides whether the next target is tried after a failed attempt.
+func (d *dispatch) retries(o *outcome) bool {
+	if o.err != nil && (o.err.Code == CodeClientGone || o.err.Code == CodePolicyFailed || o.err.Code == CodeDraining) {
+		return false
+	}
+	on := d.r.cfg.Failover.On
+	if on == nil {
+		return o.retryable
+	}
+	again := false
+	var err error
+	d.x.inPhase(vars.PhaseFailover, func() { again, err = on.Match(d.x) })
+	if err != nil {
+		o.err = routeFailure("failover.on", err)
+		return false
+	}
+	return again
+}
+
+// keys lists the keys to try for a model, in order.
+func (d *dispatch) keys(m *model) ([]*apiKey, error) {
+	p, x := m.provider, d.x
+	mode := d.r.cfg.Keys
+	if mode == KeysClient || (mode == KeysDefault && !p.hasKeys()) {
+		return d.clientKeys(m)
+	}
+	keys := p.keys
+	for _, t := range p.dynamic {
+		value, err := t.String(x)
+		if err != nil {
+			return nil, routeFailure("key of provider "+p.id, err)
+		}
+		if value != "" {
+			id := hashKey(value)
+			keys = append(slices.Clip(keys), &apiKey{id: id, masked: maskKey(value), value: value, index: len(keys)})
+		}
+	}
+	if len(keys) == 0 {
+		if p.keyless {
+			return noKeys[:], nil
+		}
+		d.noKey = p.id
+		return nil, nil
+	}
+	if d.pinned != nil {
+		return d.pinnedKey(keys), nil
+	}
+	if len(d.r.cfg.KeyStrategies) > 0 {
+		return d.selectKeys(keys)
+	}
+	return keys, nil
+}
+
+// noKeys is the one try of a provider that takes no key.
+var noKeys = [1]*apiKey{{}}
+
+func (d *dispatch) pinnedKey(keys []*apiKey) []*apiKey {
+	for _, k := range keys {
+		if k.id == d.pinned.key {
+			return []*apiKey{k}
+		}
+	}
+	return nil
+}
+
+// clientKeys is the caller's own key, for the provider that the first name of the request leads to and for no other.
+func (d *dispatch) clientKeys(m *model) ([]*apiKey, error) {
+	x := d.x
+	if m.provider.keyless {
+		return noKeys[:], nil
+	}
+	if x.clientKey.value == "" || d.r.plan.authenticates {
+		d.noKey = m.provider.id
+		return nil, nil
+	}
+	if len(x.attempts) > 0 && x.attempts[0].Provider != m.provider.id {
+		return nil, nil
+	}
+	value := x.clientKey.value
+	return []*apiKey{{id: hashKey(value), masked: maskKey(value), value: value, index: clientKeyIndex}}, nil
+}
+
+// clientKeyIndex marks a key as the caller's own.
+const clientKeyIndex = -1
+
+func (d *dispatch) selectKeys(keys []*apiKey) ([]*apiKey, error) {
+	entries := make([]expr.Key, len(keys))
+	now := d.r.plan.rt.now()
+	for i, k := range keys {
+		entries[i] = expr.Key{ID: k.id, Value: k.value, Quota: unknownQuota, Index: i}
+		if k.health != nil {
+			entries[i].Quota = k.health.readQuota()
+			_, entries[i].ErrorRate = k.health.stats.read(now)
+		}
+	}
+	for i, s := range d.r.cfg.KeyStrategies {
+		var got []expr.Key
+		var err error
+		d.x.inPhase(vars.PhaseKeys, func() { got, err = s.Select(d.x, entries) })
+		if err != nil {
+			return nil, &Error{
+				Code: CodeKeySelectionFailed, Message: fmt.Sprintf("key selection failed: strategy %d could not be evaluated", i+1), Cause: err,
+			}
+		}
+		if len(got) == 0 {
+			continue
+		}
+		out := make([]*apiKey, len(got))
+		for k := range got {
+			out[k] = keys[got[k].Index]
+		}
+		return out, nil
+	}
+	return nil, &Error{Code: CodeKeySelectionFailed, Message: "key selection returned no key"}
+}
+
+func (d *dispatch) outOfTime() error {
+	return &Error{Code: CodeTotalTimeout, Message: fmt.Sprintf("no answer within %s over %s", d.r.total, plural(len(d.x.attempts), "attempt"))}
+}
+
+// exhausted is the error when there is nothing left to try.
+func (d *dispatch) exhausted() error {
+	switch {
+	case len(d.x.attempts) > 0:
+		return d.final()
+	case !d.rested.IsZero():
+		wait := max(time.Until(d.rested), time.Second)
+		return &Error{
+			Code: CodeNoTarget, RetryAfter: wait, Retryable: true,
+			Message: "every target is resting after failures; the first is back in " + wait.Round(time.Second).String(),
+		}
+	case d.pinned != nil:
+		return Errorf(CodeNotFound, "the provider key that made the stored object is no longer configured")
+	case d.noKey != "":
+		return &Error{Code: CodeNoAPIKey, Message: "no API key for provider " + d.noKey + d.keyHint()}
+	default:
+		return Errorf(CodeNoTarget, "no target can be called for this request")
+	}
+}
+
+func (d *dispatch) keyHint() string {
+	if spec := d.r.plan.rt.spec(d.noKey); spec != nil && len(spec.Env) > 0 {
+		return ": set " + spec.Env[0] + " or give it api_keys in the policy"
+	}
+	return ": give it api_keys in the policy"
+}
+
+// final is what the client is told after the last attempt.
+func (d *dispatch) final() error {
+	if d.last.err == nil {
+		return Errorf(CodeInternal, "an attempt ended without an answer or an error")
+	}
+	e := *d.last.err
+	if len(d.x.attempts) > 1 && e.Code == CodeUpstreamFailed && e.Status == 0 {
+		e.Message = "every target failed: " + d.x.attemptLines()
+	}
+	return &e
+}
+
+// attemptLines lists the attempts, one clause each.
+func (x *Exchange) attemptLines() string {
+	lines := make([]string, len(x.attempts))
+	for i := range x.attempts {
+		a := &x.attempts[i]
+		lines[i] = fmt.Sprintf("[%d] %s/%s: %s", a.Status, a.Provider, a.Model, a.Message)
+	}
+	return strings.Join(lines, "; ")
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// request is the one upstream request of an exchange at a time.
+func (d *dispatch) headDeadline(started time.Time) time.Time {
+	limit := started.Add(d.r.perRequest)
+	if d.x.Request.streaming() && d.r.firstToken > 0 {
+		limit = earlier(limit, started.Add(d.r.firstToken))
+	}
+	return earlier(limit, d.deadline)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// newRequest makes the upstream request of one attempt.
+func (d *dispatch) newRequest(t target, k *apiKey, started time.Time) (upstream.Request, error) {
+	var req upstream.Request
+	if err := d.r.buildRequest(d.x, t, k.value, &req); err != nil {
+		return req, err
+	}
+	req.HeaderDeadline = d.headDeadline(started)
+	return req, nil
+}

@@ -1,0 +1,172 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"weir/engine/vars"
+	"weir/engine/wire"
+)
+
+// errClientGone is the cause of a cancellation because the client hung up.
+var errClientGone = &Error{Code: CodeClientGone, Message: "the client went away"}
+
+// ClientGone is the cause to cancel an exchange with when its client hung up.
+func ClientGone() error { return errClientGone }
+
+// exchangeContext is the exchange seen as a context.Context. It costs nothing until something waits on Done.
+type exchangeContext struct {
+	mu    sync.Mutex
+	cause error
+	done  chan struct{}
+	x     *Exchange
+}
+
+// Deadline reports none: timeouts are kept per attempt.
+func (c *exchangeContext) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Done is closed when the exchange is cancelled.
+func (c *exchangeContext) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done == nil {
+		c.done = make(chan struct{})
+		if c.cause != nil {
+			close(c.done)
+		}
+	}
+	return c.done
+}
+
+// Err is context.Canceled joined with the cause once the exchange is cancelled.
+func (c *exchangeContext) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cause == nil {
+		return nil
+	}
+	return errors.Join(context.Canceled, c.cause)
+}
+
+// Value has none.
+func (c *exchangeContext) Value(any) any { return nil }
+
+func (c *exchangeContext) reason() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cause
+}
+
+// Context is the exchange as a context: cancelled when the client goes away or the server drains.
+func (x *Exchange) Context() context.Context { return &x.ctx }
+
+// Cancel ends the exchange from any goroutine: waiting stops and the upstream call is closed. The first cause counts.
+func (x *Exchange) Cancel(cause error) {
+	c := &x.ctx
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cause != nil {
+		return
+	}
+	c.cause = cause
+	if c.done != nil {
+		close(c.done)
+	}
+	x.call.Cancel(cause)
+}
+
+// Reset makes the exchange ready for another request; buffers are kept.
+func (x *Exchange) Reset() {
+	x.ctx.mu.Lock()
+	x.ctx.cause, x.ctx.done = nil, nil
+	x.call.Reset()
+	x.ctx.mu.Unlock()
+
+	headers, replyHeaders := x.Request.Headers[:0], x.Reply.Headers[:0]
+	peek := x.Request.Peek
+	peek.Reset()
+	x.Request = Request{Headers: headers, Peek: peek, ContentLength: -1}
+	x.Reply = Reply{Headers: replyHeaders}
+	x.Conn, x.Endpoint, x.Caller, x.Loader = Conn{}, nil, Caller{}, nil
+	x.plan, x.phase, x.route, x.chosen = nil, 0, nil, nil
+	x.loaded, x.bodyErr, x.denied, x.failed, x.routeErr = false, nil, nil, nil, nil
+	x.attempts = x.attempt0[:0]
+	x.attempt0 = [4]Attempt{}
+	x.current = nil
+	x.usage, x.finish, x.respModel, x.estimate = wire.Usage{}, "", "", -1
+	x.vars, x.results, x.policy, x.notes, x.trace = nil, nil, nil, x.notes[:0], nil
+	x.clientKey = credential{}
+	x.scratch.reset()
+	x.relay = relay{splitter: x.relay.splitter, buf: x.relay.buf, held: x.relay.held[:0], observer: x.relay.observer}
+	x.started, x.firstByte, x.sent, x.finished = time.Time{}, 0, 0, false
+}
+
+// NewExchange returns an empty exchange.
+func NewExchange() *Exchange {
+	x := &Exchange{estimate: -1}
+	x.ctx.x = x
+	x.attempts = x.attempt0[:0]
+	x.Request.ContentLength = -1
+	return x
+}
+
+// LoadBody reads and scans the client's body once; later calls return what the first one did.
+func (x *Exchange) LoadBody() error {
+	if x.loaded {
+		return x.bodyErr
+	}
+	x.loaded = true
+	if x.Loader != nil && x.Request.Operation == OpCreate && x.Request.API != wire.Models {
+		x.bodyErr = x.Loader.LoadBody(x)
+	}
+	return x.bodyErr
+}
+
+// SetVar sets vars.name for this rule and all that follow, in later phases too.
+func (x *Exchange) SetVar(name string, value any) {
+	if x.vars == nil {
+		x.vars = make(map[string]any, 4)
+	}
+	x.vars[name] = value
+}
+
+// SetResult keeps what an action found for actions.<name>.*; name is in snake_case. Only the last run of an action
+// is kept.
+func (x *Exchange) SetResult(name string, fields map[string]any) {
+	if x.results == nil {
+		x.results = make(map[string]map[string]any, 2)
+	}
+	x.results[name] = fields
+}
+
+// WantsResult reports whether some expression of the plan reads actions.<name>.
+func (x *Exchange) WantsResult(name string) bool { return x.plan == nil || x.plan.readsAction(name) }
+
+// AddLog adds a field to the exchange's log line, under "policy".
+func (x *Exchange) AddLog(name string, value any) {
+	if x.policy == nil {
+		x.policy = make(map[string]any, 2)
+	}
+	x.policy[name] = value
+}
+
+// Deny refuses the exchange with an error in the shape of the client's API; the action returns VerdictDeny.
+func (x *Exchange) Deny(status int, code Code, message string) {
+	x.denied = &Error{Code: code, Message: message, Status: status}
+}
+
+// Phase is the phase the exchange is in.
+func (x *Exchange) Phase() vars.Phase { return x.phase }
+
+// Attempts lists the calls made so far.
+func (x *Exchange) Attempts() []Attempt { return x.attempts }
+
+// Generation is the number of the plan that runs the exchange, 0 before it runs.
+func (x *Exchange) Generation() uint64 {
+	if x.plan == nil {
+		return 0
+	}
+	return x.plan.Generation
+}

@@ -1,0 +1,298 @@
+package engine
+
+import (
+	"crypto/tls"
+	"maps"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/engine/vars"
+)
+
+// Var gives expressions the value of a variable. A variable of the body loads it; when that fails the value is null and
+// the rule ends with the body's error.
+func (x *Exchange) Var(id vars.ID) vars.Value {
+	if int(id) < len(varReaders) {
+		if read := varReaders[id]; read != nil {
+			return read(x)
+		}
+	}
+	return vars.Null()
+}
+
+// varReaders has one reader per variable, by id.
+var varReaders = [vars.Count]func(*Exchange) vars.Value{
+	vars.ReqID:            func(x *Exchange) vars.Value { return vars.String(x.Request.ID) },
+	vars.ReqMethod:        func(x *Exchange) vars.Value { return vars.String(x.Request.Method) },
+	vars.ReqHost:          func(x *Exchange) vars.Value { return vars.String(hostOnly(x.Request.Host)) },
+	vars.ReqLocation:      func(x *Exchange) vars.Value { return vars.String(x.Request.Headers.First("location")) },
+	vars.ReqVersion:       func(x *Exchange) vars.Value { return vars.String(x.Request.Version) },
+	vars.ReqHeaders:       func(x *Exchange) vars.Value { return vars.Multi(&x.Request.Headers) },
+	vars.ReqCookies:       func(x *Exchange) vars.Value { return vars.Multi(parseCookies(x.Request.Headers)) },
+	vars.ReqContentLength: func(x *Exchange) vars.Value { return vars.Int(x.Request.ContentLength) },
+	vars.ReqContentEncoding: func(x *Exchange) vars.Value {
+		return vars.Strings(listValues(x.Request.Headers, "content-encoding"))
+	},
+	vars.ReqContentType: func(x *Exchange) vars.Value {
+		return vars.String(mediaType(x.Request.Headers.First("content-type")))
+	},
+	vars.ReqContentTypeParameters: func(x *Exchange) vars.Value {
+		return vars.Dyn(mediaParams(x.Request.Headers.First("content-type")))
+	},
+	vars.ReqContentTypeRaw: func(x *Exchange) vars.Value {
+		return vars.String(x.Request.Headers.First("content-type"))
+	},
+	vars.ReqURL: func(x *Exchange) vars.Value {
+		return vars.String(x.Request.Scheme + "://" + x.Request.Host + x.Request.uri())
+	},
+	vars.ReqURLAuthority: func(x *Exchange) vars.Value { return vars.String(x.Request.Host) },
+	vars.ReqURLHost:      func(x *Exchange) vars.Value { return vars.String(hostOnly(x.Request.Host)) },
+	vars.ReqURLPort:      func(x *Exchange) vars.Value { return vars.Int(x.Request.port()) },
+	vars.ReqURLPath:      func(x *Exchange) vars.Value { return vars.String(x.Request.Path) },
+	vars.ReqURLRawPath:   func(x *Exchange) vars.Value { return vars.String(x.Request.RawPath) },
+	vars.ReqURLQuery:     func(x *Exchange) vars.Value { return vars.String(x.Request.Query) },
+	vars.ReqURLQueryParams: func(x *Exchange) vars.Value {
+		return vars.Multi(parseQuery(x.Request.Query))
+	},
+	vars.ReqURLRaw: func(x *Exchange) vars.Value {
+		return vars.String(x.Request.Scheme + "://" + x.Request.Host + x.Request.uri())
+	},
+	vars.ReqURLScheme:        func(x *Exchange) vars.Value { return vars.String(x.Request.Scheme) },
+	vars.ReqURLURI:           func(x *Exchange) vars.Value { return vars.String(x.Request.uri()) },
+	vars.ReqUserAgent:        func(x *Exchange) vars.Value { return vars.String(x.Request.Headers.First("user-agent")) },
+	vars.ReqTSHeaderReceived: func(x *Exchange) vars.Value { return vars.Time(x.Request.Received) },
+
+	vars.ConnClientIP:   func(x *Exchange) vars.Value { return vars.String(x.clientIP()) },
+	vars.ConnClientPort: func(x *Exchange) vars.Value { return vars.Int(int64(x.Conn.Client.Port())) },
+	vars.ConnServerIP: func(x *Exchange) vars.Value {
+		return vars.String(x.Conn.Server.Addr().Unmap().String())
+	},
+	vars.ConnServerPort: func(x *Exchange) vars.Value { return vars.Int(int64(x.Conn.Server.Port())) },
+	vars.ConnTSStart:    func(x *Exchange) vars.Value { return vars.Time(x.Conn.Start) },
+	vars.ConnTLSSNI: func(x *Exchange) vars.Value {
+		return x.tlsVar(func(s *tls.ConnectionState) string { return s.ServerName })
+	},
+	vars.ConnTLSVersion: func(x *Exchange) vars.Value {
+		return x.tlsVar(func(s *tls.ConnectionState) string { return strings.TrimPrefix(tls.VersionName(s.Version), "TLS ") })
+	},
+	vars.ConnTLSCipherSuite: func(x *Exchange) vars.Value {
+		return x.tlsVar(func(s *tls.ConnectionState) string { return tls.CipherSuiteName(s.CipherSuite) })
+	},
+	vars.ConnTLSNegotiatedALPN: func(x *Exchange) vars.Value {
+		return x.tlsVar(func(s *tls.ConnectionState) string { return s.NegotiatedProtocol })
+	},
+	vars.EndpointAddr:     func(x *Exchange) vars.Value { return vars.String(x.endpoint().Addr) },
+	vars.EndpointHost:     func(x *Exchange) vars.Value { return vars.String(x.endpoint().Host) },
+	vars.EndpointID:       func(x *Exchange) vars.Value { return vars.String(x.endpoint().ID) },
+	vars.EndpointProtocol: func(x *Exchange) vars.Value { return vars.String(x.endpoint().Protocol) },
+	vars.EndpointURL:      func(x *Exchange) vars.Value { return vars.String(x.endpoint().URL) },
+	vars.EndpointPort:     func(x *Exchange) vars.Value { return vars.Int(int64(x.endpoint().Port)) },
+
+	vars.TimeNow:     func(*Exchange) vars.Value { return vars.String(time.Now().UTC().Format(time.RFC3339)) },
+	vars.TimeHour:    func(x *Exchange) vars.Value { return vars.Int(int64(x.localTime().Hour())) },
+	vars.TimeWeekday: func(x *Exchange) vars.Value { return vars.Int(int64(x.localTime().Weekday())) },
+	vars.TimeDate:    func(x *Exchange) vars.Value { return vars.String(x.localTime().Format(time.DateOnly)) },
+	vars.Vars:        func(x *Exchange) vars.Value { return vars.Dyn(x.vars) },
+	vars.Actions:     func(x *Exchange) vars.Value { return vars.Dyn(x.actionResults()) },
+
+	vars.AIAPI: func(x *Exchange) vars.Value { return vars.String(x.Request.API.String()) },
+	vars.AIRequestModel: func(x *Exchange) vars.Value {
+		_ = x.needBody()
+		return vars.String(x.Request.model())
+	},
+	vars.AIRequestModels: func(x *Exchange) vars.Value {
+		_ = x.needBody()
+		return vars.Strings(x.Request.appendModels(nil))
+	},
+	vars.AIRequestStream: func(x *Exchange) vars.Value {
+		_ = x.needBody()
+		return vars.Bool(x.Request.streaming())
+	},
+	vars.AIRequestInputTokens: func(x *Exchange) vars.Value {
+		_ = x.needBody()
+		return vars.Int(x.inputTokens())
+	},
+	vars.AIRequestMaxOutputTokens: func(x *Exchange) vars.Value {
+		_ = x.needBody()
+		return vars.Int(x.Request.Peek.MaxOutputTokens)
+	},
+	vars.AIRequestUser: func(x *Exchange) vars.Value {
+		_ = x.needBody()
+		return vars.String(x.Request.Peek.User)
+	},
+
+	vars.AIModels:    func(x *Exchange) vars.Value { return vars.Object(x.plan.universe.entries()) },
+	vars.AIProviders: func(x *Exchange) vars.Value { return vars.Object(x.plan.universe.providerEntries()) },
+	vars.AIAuthors:   func(x *Exchange) vars.Value { return vars.Object(x.plan.universe.authorEntries()) },
+
+	vars.AttemptModel:    attemptReader(func(a *Attempt) vars.Value { return vars.String(a.Model) }),
+	vars.AttemptProvider: attemptReader(func(a *Attempt) vars.Value { return vars.String(a.Provider) }),
+	vars.AttemptStatus:   attemptReader(func(a *Attempt) vars.Value { return vars.Int(int64(a.Status)) }),
+	vars.AttemptError:    attemptReader(func(a *Attempt) vars.Value { return vars.String(string(a.Code)) }),
+	vars.AttemptRetryable: attemptReader(func(a *Attempt) vars.Value {
+		return vars.Bool(a.Retryable)
+	}),
+	vars.AttemptNumber:    attemptReader(func(a *Attempt) vars.Value { return vars.Int(int64(a.Number)) }),
+	vars.AttemptElapsedMS: attemptReader(func(a *Attempt) vars.Value { return vars.Int(a.Elapsed.Milliseconds()) }),
+	vars.Attempts:         func(x *Exchange) vars.Value { return vars.Dyn(x.attemptList()) },
+
+	vars.CallerID:       func(x *Exchange) vars.Value { return vars.String(x.Caller.ID) },
+	vars.CallerName:     func(x *Exchange) vars.Value { return vars.String(x.Caller.Name) },
+	vars.CallerKind:     func(x *Exchange) vars.Value { return vars.String(x.Caller.kind()) },
+	vars.CallerGroups:   func(x *Exchange) vars.Value { return vars.Strings(x.Caller.Groups) },
+	vars.CallerMetadata: func(x *Exchange) vars.Value { return vars.Dyn(x.Caller.Metadata) },
+
+	vars.ResStatusCode:  func(x *Exchange) vars.Value { return vars.Int(int64(x.Reply.Status)) },
+	vars.ResHeaders:     func(x *Exchange) vars.Value { return vars.Multi(&x.Reply.Headers) },
+	vars.ResContentType: func(x *Exchange) vars.Value { return vars.String(mediaType(x.Reply.Headers.First("content-type"))) },
+	vars.ResContentTypeParameters: func(x *Exchange) vars.Value {
+		return vars.Dyn(mediaParams(x.Reply.Headers.First("content-type")))
+	},
+	vars.ResContentTypeRaw: func(x *Exchange) vars.Value { return vars.String(x.Reply.Headers.First("content-type")) },
+	vars.ResContentLength: func(x *Exchange) vars.Value {
+		if x.Reply.Stream != nil {
+			return vars.Int(-1)
+		}
+		return vars.Int(int64(len(x.Reply.Body)))
+	},
+	vars.ResContentEncoding: func(x *Exchange) vars.Value {
+		return vars.Strings(listValues(x.Reply.Headers, "content-encoding"))
+	},
+	vars.ResLocation:            func(x *Exchange) vars.Value { return vars.String(x.Reply.Headers.First("location")) },
+	vars.AIResponseModel:        attemptReader(func(a *Attempt) vars.Value { return vars.String(a.Model) }),
+	vars.AIResponseProvider:     attemptReader(func(a *Attempt) vars.Value { return vars.String(a.Provider) }),
+	vars.AIResponseFinishReason: func(x *Exchange) vars.Value { return vars.String(x.finish) },
+
+	vars.AIResponseUsageInputTokens:      func(x *Exchange) vars.Value { return vars.Int(x.usage.Input) },
+	vars.AIResponseUsageOutputTokens:     func(x *Exchange) vars.Value { return vars.Int(x.usage.Output) },
+	vars.AIResponseUsageCacheReadTokens:  func(x *Exchange) vars.Value { return vars.Int(x.usage.CacheRead) },
+	vars.AIResponseUsageCacheWriteTokens: func(x *Exchange) vars.Value { return vars.Int(x.usage.CacheWrite) },
+	vars.AIResponseUsageReasoningTokens:  func(x *Exchange) vars.Value { return vars.Int(x.usage.Reasoning) },
+}
+
+func attemptReader(read func(*Attempt) vars.Value) func(*Exchange) vars.Value {
+	return func(x *Exchange) vars.Value {
+		if x.current == nil {
+			return read(&Attempt{})
+		}
+		return read(x.current)
+	}
+}
+
+// needBody loads the body for a variable; the rule runner reports what went wrong.
+func (x *Exchange) needBody() error {
+	if x.loaded {
+		return x.bodyErr
+	}
+	return x.LoadBody()
+}
+
+func (x *Exchange) endpoint() *Endpoint {
+	if x.Endpoint == nil {
+		return &Endpoint{}
+	}
+	return x.Endpoint
+}
+
+func (x *Exchange) tlsVar(read func(*tls.ConnectionState) string) vars.Value {
+	if x.Conn.TLS == nil {
+		return vars.String("")
+	}
+	return vars.String(read(x.Conn.TLS))
+}
+
+func (x *Exchange) clientIP() string {
+	if x.Conn.ClientIP.IsValid() {
+		return x.Conn.ClientIP.Unmap().String()
+	}
+	if a := x.Conn.Client.Addr(); a.IsValid() {
+		return a.Unmap().String()
+	}
+	return ""
+}
+
+func (x *Exchange) localTime() time.Time {
+	now := time.Now().UTC()
+	if x.plan != nil && x.plan.location != nil {
+		return now.In(x.plan.location)
+	}
+	return now
+}
+
+// actionResults is what actions.* reads: every result under its own name and again under ngrok.
+func (x *Exchange) actionResults() map[string]any {
+	all := make(map[string]any, len(x.results)+2)
+	for name, fields := range x.results {
+		all[name] = fields
+	}
+	if x.trace != nil {
+		all["ai_gateway"] = x.trace.value(x)
+	}
+	all["ngrok"] = maps.Clone(all)
+	return all
+}
+
+func (x *Exchange) attemptList() []any {
+	out := make([]any, len(x.attempts))
+	for i := range x.attempts {
+		a := &x.attempts[i]
+		out[i] = map[string]any{
+			"model": a.Model, "provider": a.Provider, "status": int64(a.Status), "error": string(a.Code),
+			"retryable": a.Retryable, "number": int64(a.Number), "elapsed_ms": a.Elapsed.Milliseconds(),
+		}
+	}
+	return out
+}
+
+func (c *Caller) kind() string {
+	if c.Kind == "" {
+		return "anonymous"
+	}
+	return c.Kind
+}
+
+func (r *Request) uri() string {
+	if r.Query == "" {
+		return r.RawPath
+	}
+	return r.RawPath + "?" + r.Query
+}
+
+func (r *Request) port() int64 {
+	if _, port, err := net.SplitHostPort(r.Host); err == nil {
+		if n, err := strconv.ParseInt(port, 10, 32); err == nil {
+			return n
+		}
+	}
+	if r.Scheme == "https" {
+		return 443
+	}
+	return 80
+}
+
+// model is the model the client named first, "" where it named none.
+func (r *Request) model() string {
+	if r.PathModel != "" {
+		return r.PathModel
+	}
+	return r.Peek.Model
+}
+
+// appendModels appends every model the client named, in its order.
+func (r *Request) appendModels(dst []string) []string {
+	if first := r.model(); first != "" {
+		dst = append(dst, first)
+	}
+	return append(dst, r.Peek.Models...)
+}
+
+func (r *Request) streaming() bool { return r.PathStream || r.Peek.Stream }
+
+func hostOnly(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		return h
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+}

@@ -1,0 +1,162 @@
+package expr
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+
+	"weir/engine/catalog"
+	"weir/engine/diag"
+	"weir/engine/vars"
+)
+
+// requireVar is the name of the model in a route's require.
+const requireVar = "m"
+
+// condition is one boolean expression: a closure where its shape allows, the CEL program otherwise.
+type condition struct {
+	unit   *unit
+	direct boolFn
+}
+
+// Predicate is a list of conditions that must all hold.
+type Predicate struct {
+	conditions []condition
+	reads      vars.Set
+	headers    []string
+	constant   bool
+	isConstant bool
+}
+
+// Predicate compiles conditions. They are evaluated from left to right up to the first that does not hold; one that fails
+// ends the evaluation with its error. No conditions always hold.
+func (e *Env) Predicate(ph vars.Phase, exprs []Text) (*Predicate, diag.List) {
+	p := &Predicate{isConstant: true, constant: true}
+	var diags diag.List
+	headers := make(map[string]struct{})
+	for _, t := range exprs {
+		u, problems := e.compileBool(scope{env: e.cel, phase: ph}, t)
+		if len(problems) > 0 {
+			diags = append(diags, problems...)
+			continue
+		}
+		p.reads.Union(u.reads)
+		maps.Copy(headers, u.headers)
+		p.add(u)
+	}
+	if len(diags) > 0 {
+		return nil, diags
+	}
+	p.headers = slices.Sorted(maps.Keys(headers))
+	return p, nil
+}
+
+// add appends a condition. What is true at load needs no run; behind one that is false at load nothing is ever run.
+func (p *Predicate) add(u *unit) {
+	if p.isConstant && !p.constant {
+		return
+	}
+	if v, ok := u.constant(); ok {
+		if v == types.True {
+			return
+		}
+		if len(p.conditions) == 0 {
+			p.constant = false
+			return
+		}
+	}
+	p.isConstant = false
+	p.conditions = append(p.conditions, condition{unit: u, direct: newDirect(u, "").condition()})
+}
+
+func (e *Env) compileBool(sc scope, t Text) (*unit, diag.List) {
+	u, diags := e.compile(sc, t)
+	if len(diags) > 0 {
+		return nil, diags
+	}
+	if u.typ.Kind() != cel.BoolKind && u.typ.Kind() != cel.DynKind {
+		text := newText(t)
+		return nil, diag.List{text.diagnostic(0, len(text.runes), "not_a_condition",
+			"a condition must be true or false, this is a "+clean(cel.FormatCELType(u.typ)), "")}
+	}
+	return u, nil
+}
+
+// Match reports whether all conditions hold. CEL programs recover their own panics; the closures have none, and a deferred
+// recover would cost as much as a whole condition.
+func (p *Predicate) Match(src Source) (bool, error) {
+	if p.isConstant {
+		return p.constant, nil
+	}
+	for i := range p.conditions {
+		c := &p.conditions[i]
+		if c.direct != nil {
+			switch c.direct(src, nil) {
+			case yes:
+				continue
+			case no:
+				return false, nil
+			case failed: // the program says why
+			}
+		}
+		if ok, err := c.unit.matches(bindings{src: src}); err != nil || !ok {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// matches runs the CEL program of a condition.
+func (u *unit) matches(b bindings) (bool, error) {
+	v, err := u.run(b)
+	if err != nil {
+		return false, err
+	}
+	value, ok := v.(types.Bool)
+	if !ok {
+		return false, fmt.Errorf("%s: a condition gave a %s", u.where(), v.Type().TypeName())
+	}
+	return bool(value), nil
+}
+
+// Constant returns the result where it is the same for every exchange.
+func (p *Predicate) Constant() (value, ok bool) { return p.constant && p.isConstant, p.isConstant }
+
+// Reads returns the variables the conditions read.
+func (p *Predicate) Reads() vars.Set { return p.reads }
+
+// Headers returns the request headers that the conditions read by a literal name, in lower case. Names that an expression
+// computes are not among them.
+func (p *Predicate) Headers() []string { return p.headers }
+
+// ModelPredicate is a condition on one model, named m.
+type ModelPredicate struct{ condition condition }
+
+// ModelPredicate compiles the require of a route rule.
+func (e *Env) ModelPredicate(t Text) (*ModelPredicate, diag.List) {
+	u, diags := e.compileBool(scope{env: e.model, phase: vars.PhaseRoute, item: requireVar}, t)
+	if len(diags) > 0 {
+		return nil, diags
+	}
+	return &ModelPredicate{condition: condition{unit: u, direct: newDirect(u, requireVar).condition()}}, nil
+}
+
+// Match reports whether the condition holds for m.
+func (p *ModelPredicate) Match(src Source, m *catalog.Model) (bool, error) {
+	return p.condition.match(src, requireVar, m)
+}
+
+// Reads returns the variables the condition reads.
+func (p *ModelPredicate) Reads() vars.Set { return p.condition.unit.reads }
+
+func (c *condition) match(src Source, name string, m *catalog.Model) (bool, error) {
+	if c.direct != nil {
+		if t := c.direct(src, m); t != failed {
+			return t == yes, nil
+		}
+	}
+	return c.unit.matches(bindings{src: src, itemName: name, item: m})
+}

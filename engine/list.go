@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"weir/engine/catalog"
+	"weir/engine/wire"
+)
+
+// Models lists what the caller of this exchange may use, through providers that speak the dialect it asks in.
+func (p *Plan) Models(x *Exchange, d wire.Dialect) ([]wire.ModelEntry, error) {
+	r, err := p.matchRoute(x)
+	if err != nil {
+		return nil, err
+	}
+	usable, err := r.usable(x)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]wire.ModelEntry, 0, len(usable)+1)
+	if len(r.auto[autoText]) > 0 {
+		out = append(out, wire.ModelEntry{ID: "auto", DisplayName: "Chosen by the gateway", OwnedBy: "weir"})
+	}
+	for _, m := range usable {
+		if m.provider.surfaces[d] == nil {
+			continue
+		}
+		out = append(out, r.entry(m))
+	}
+	return out, nil
+}
+
+// Model finds one entry of the list by any name that a request may use.
+func (p *Plan) Model(x *Exchange, d wire.Dialect, name string) (wire.ModelEntry, error) {
+	r, err := p.matchRoute(x)
+	if err != nil {
+		return wire.ModelEntry{}, err
+	}
+	if isAuto(name) {
+		return wire.ModelEntry{ID: "auto", DisplayName: "Chosen by the gateway", OwnedBy: "weir"}, nil
+	}
+	usable, err := r.usable(x)
+	if err != nil {
+		return wire.ModelEntry{}, err
+	}
+	res := r.universe.resolve(name, func() []string { return r.visibleNames() })
+	if res.err != nil {
+		return wire.ModelEntry{}, res.err
+	}
+	for _, m := range res.models {
+		if slices.Contains(usable, m) && m.provider.surfaces[d] != nil {
+			return r.entry(m), nil
+		}
+	}
+	return wire.ModelEntry{}, &Error{Code: CodeModelNotFound, Param: "model", Message: "no model that you may use is called " + quoteName(name)}
+}
+
+// usable lists the models that the route lets a client name.
+func (r *route) usable(x *Exchange) ([]*model, error) {
+	c := choice{models: r.universe.models, named: true, groups: make([]int, len(r.universe.models))}
+	if len(r.cfg.Strategies) > 0 {
+		if err := r.strategise(x, &c); err != nil {
+			if AsError(err).Code == CodeNoModelSelected {
+				return nil, nil
+			}
+			return nil, err
+		}
+	}
+	if err := r.require(x, &c); err != nil {
+		if AsError(err).Code == CodeModelNotAllowed {
+			return nil, nil
+		}
+		return nil, err
+	}
+	return c.models, nil
+}
+
+// entry is a model under the shortest name that leads to it.
+func (r *route) entry(m *model) wire.ModelEntry {
+	e := wire.ModelEntry{
+		ID: m.cat.ID, DisplayName: m.cat.DisplayName, OwnedBy: ownerOf(m), InputLimit: m.cat.MaxContextWindow,
+		OutputLimit: m.cat.MaxOutputTokens, Methods: methodsOf(&m.cat),
+	}
+	if same := r.universe.byName[strings.ToLower(m.cat.ID)]; len(same) == 0 || same[0] != m {
+		e.ID = m.provider.id + ":" + m.cat.ID
+	}
+	if t, err := time.Parse(time.DateOnly, m.cat.ReleaseDate); err == nil {
+		e.Created = t.Unix()
+	}
+	return e
+}
+
+func ownerOf(m *model) string {
+	if m.cat.AuthorID != "" {
+		return m.cat.AuthorID
+	}
+	return m.provider.id
+}
+
+func methodsOf(m *catalog.Model) []string {
+	if kindOfModel(m) == autoEmbedding {
+		return []string{"embedContent", "batchEmbedContents"}
+	}
+	return []string{"generateContent", "streamGenerateContent", "countTokens"}
+}

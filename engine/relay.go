@@ -1,0 +1,338 @@
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"time"
+
+	"weir/engine/upstream"
+	"weir/engine/wire"
+)
+
+const (
+	// holdEvents and holdBytes bound what is held back before a stream is committed: more than any vendor sends before
+	// its first content.
+	holdEvents = 64
+	holdBytes  = 256 << 10
+	// maxStreamEvent holds one event: a whole image in base64.
+	maxStreamEvent = 16 << 20
+	// relayBuffer is one read of the upstream connection: more than one event, less than a page of memory worth noting.
+	relayBuffer = 8 << 10
+)
+
+var (
+	errMalformed = errors.New("malformed event")
+	errCut       = errors.New("the provider's stream was cut")
+)
+
+// streamFailure is an error event of the provider.
+type streamFailure struct{ f wire.Failure }
+
+func (e *streamFailure) Error() string { return "error event: " + e.f.Message }
+
+// relay carries one streamed answer from the provider to the client, event by event. It lives in its exchange.
+type relay struct {
+	x        *Exchange
+	attempt  *Attempt
+	target   target
+	resp     *upstream.Response
+	splitter *wire.Splitter
+	observer wire.Observer
+	buf      []byte // one read
+	held     []byte // whole events on their way to the client
+	sent     int    // of held
+	events   int64
+	idle     time.Duration
+	armed    time.Time // the read deadline that is set
+	strip    bool      // remove the usage that Weir asked for
+	raw      bool      // bytes, not events
+	content  bool      // something a user sees has come
+	done     error     // what Read returns once held is out; io.EOF = clean end
+	closed   bool
+}
+
+func (r *relay) open(x *Exchange, t target, resp *upstream.Response, idle time.Duration) {
+	r.start(x, resp, idle)
+	r.target, r.strip = t, x.addsUsage(t)
+	if r.splitter == nil {
+		r.splitter = wire.NewSplitter(x.Request.Framing, maxStreamEvent)
+	} else {
+		r.splitter.Reset(x.Request.Framing, maxStreamEvent)
+	}
+	r.observer.Reset(x.Request.API)
+}
+
+func (r *relay) openRaw(x *Exchange, resp *upstream.Response, idle time.Duration) {
+	r.start(x, resp, idle)
+	r.raw = true
+}
+
+func (r *relay) start(x *Exchange, resp *upstream.Response, idle time.Duration) {
+	*r = relay{x: x, resp: resp, attempt: x.current, idle: idle, splitter: r.splitter, buf: r.buf, held: r.held[:0], observer: r.observer}
+	if r.buf == nil {
+		r.buf = make([]byte, relayBuffer)
+	}
+}
+
+// holdBack reads until the stream is committed: content came, it ended cleanly, or as much as may be held is held. An
+// error means that the client has seen nothing and another target may try.
+func (r *relay) holdBack(deadline time.Time) error {
+	r.resp.SetReadDeadline(deadline)
+	for {
+		n, err := r.resp.Read(r.buf)
+		r.splitter.Feed(r.buf[:n])
+		if failure := r.drainEvents(); failure != nil {
+			if !r.content {
+				return failure
+			}
+			r.broken(failure) // what follows content in the same read is after the commit point all the same
+		}
+		if r.content || r.done != nil || r.events >= holdEvents || len(r.held) >= holdBytes {
+			return nil
+		}
+		if errors.Is(err, io.EOF) {
+			return r.endHeld()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// endHeld ends a stream that brought no content: clean if the provider said so.
+func (r *relay) endHeld() error {
+	var ev wire.Event
+	if ok, err := r.splitter.Finish(&ev); err == nil && ok {
+		if failure := r.take(&ev); failure != nil {
+			return failure
+		}
+	}
+	if !r.observer.Ended() {
+		return io.ErrUnexpectedEOF
+	}
+	r.finish(io.EOF)
+	return nil
+}
+
+// drainEvents takes every whole event that was fed.
+func (r *relay) drainEvents() error {
+	var ev wire.Event
+	for r.done == nil {
+		ok, err := r.splitter.Next(&ev)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return nil
+		}
+		if err := r.take(&ev); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take looks at one event and puts what the client gets of it into held.
+func (r *relay) take(ev *wire.Event) error {
+	r.events++
+	switch r.observer.Observe(ev) { //nolint:exhaustive // the other signals only pass
+	case wire.SignalContent:
+		r.content = true
+	case wire.SignalError:
+		return &streamFailure{r.observer.Failure()}
+	case wire.SignalMalformed:
+		return errMalformed
+	case wire.SignalEnd:
+		if r.x.Request.API.Dialect() != wire.DialectGemini {
+			r.held = append(r.held, ev.Raw...)
+			r.finish(io.EOF)
+			return nil
+		}
+	}
+	if r.strip {
+		out, drop := wire.StripUsage(r.held, ev)
+		if !drop {
+			r.held = out
+		}
+		return nil
+	}
+	r.held = append(r.held, ev.Raw...)
+	return nil
+}
+
+// Read gives the client the next bytes. It returns what one read of the provider brought.
+func (r *relay) Read(p []byte) (int, error) {
+	for {
+		if r.sent < len(r.held) {
+			n := copy(p, r.held[r.sent:])
+			r.sent += n
+			r.x.sent += int64(n)
+			return n, nil
+		}
+		if r.done != nil {
+			return 0, r.done
+		}
+		r.held, r.sent = r.held[:0], 0
+		if r.raw {
+			return r.readRaw(p)
+		}
+		r.fill()
+	}
+}
+
+// fill reads the provider once.
+func (r *relay) fill() {
+	r.arm()
+	n, err := r.resp.Read(r.buf)
+	r.splitter.Feed(r.buf[:n])
+	if failure := r.drainEvents(); failure != nil {
+		r.broken(failure)
+		return
+	}
+	switch {
+	case r.done != nil || err == nil:
+	case errors.Is(err, io.EOF):
+		r.endCommitted()
+	default:
+		r.broken(err)
+	}
+}
+
+func (r *relay) endCommitted() {
+	var ev wire.Event
+	if ok, err := r.splitter.Finish(&ev); err == nil && ok {
+		if failure := r.take(&ev); failure != nil {
+			r.broken(failure)
+			return
+		}
+	}
+	if r.done == nil && !r.observer.Ended() {
+		r.broken(errCut)
+		return
+	}
+	if r.done == nil {
+		r.finish(io.EOF)
+	}
+}
+
+func (r *relay) readRaw(p []byte) (int, error) {
+	r.arm()
+	n, err := r.resp.Read(p)
+	r.x.sent += int64(n)
+	if err == nil {
+		return n, nil
+	}
+	if errors.Is(err, io.EOF) {
+		r.finish(io.EOF)
+	} else {
+		r.x.failed = r.explain(err)
+		r.finish(err)
+	}
+	return n, r.done
+}
+
+// arm keeps a deadline of one idle time, and at most a quarter more, ahead of the next read; setting it for every event
+// would cost more than the event.
+func (r *relay) arm() {
+	now := time.Now()
+	if r.armed.Sub(now) < r.idle {
+		r.armed = now.Add(r.idle + r.idle/4)
+		r.resp.SetReadDeadline(r.armed)
+	}
+}
+
+// broken ends a committed stream: one error event in the client's own shape, and then a cut, so that it cannot be
+// taken for a clean end.
+func (r *relay) broken(err error) {
+	e := r.explain(err)
+	r.x.failed = e
+	if e.Code != CodeClientGone {
+		r.closeEvent()
+		r.held = wire.AppendErrorEvent(r.held, r.x.Request.API, r.x.Request.Framing, e.Body(r.x.Request.ID), r.events)
+	}
+	r.finish(e)
+}
+
+// closeEvent ends a last event that came without its blank line, so that what follows is an event of its own.
+func (r *relay) closeEvent() {
+	if r.x.Request.Framing == wire.FrameSSE && len(r.held) > 0 && !bytes.HasSuffix(r.held, []byte("\n\n")) &&
+		!bytes.HasSuffix(r.held, []byte("\r\n\r\n")) {
+		r.held = append(r.held, "\n\n"...)
+	}
+}
+
+func (r *relay) explain(err error) *Error {
+	var failed *streamFailure
+	var own *Error
+	switch {
+	case errors.As(err, &failed):
+		return &Error{Code: CodeUpstreamFailed, Status: failed.f.Status, Message: failed.f.Message}
+	case errors.Is(err, upstream.ErrCanceled):
+		return AsError(r.x.ctx.reason())
+	case errors.Is(err, upstream.ErrTimeout):
+		return &Error{Code: CodeUpstreamTimeout, Message: "the provider's stream fell silent", Cause: err}
+	case errors.As(err, &own):
+		return own
+	default:
+		return &Error{Code: CodeStreamCut, Message: "the provider's stream ended before its answer did", Cause: err}
+	}
+}
+
+// finish closes the provider's side and counts what the answer used.
+func (r *relay) finish(end error) {
+	if r.done != nil {
+		return
+	}
+	r.done = end
+	clean := errors.Is(end, io.EOF)
+	if clean {
+		r.resp.Close()
+	} else {
+		r.resp.Discard()
+	}
+	if r.raw {
+		return
+	}
+	x := r.x
+	x.usage, x.finish = r.observer.Usage(), r.observer.FinishReason()
+	if r.attempt == nil || r.target.model == nil {
+		return
+	}
+	r.attempt.Usage = x.usage
+	r.attempt.Elapsed = time.Since(r.attempt.Started)
+	if !r.content && !clean {
+		return
+	}
+	rt := x.plan.rt
+	if !clean && x.failed != nil && x.failed.Code != CodeClientGone && x.failed.Code != CodeDraining {
+		r.attempt.Code, r.attempt.Message = x.failed.Code, x.failed.Message
+		r.target.model.provider.health.failed(rt.now())
+		r.target.model.stats.rates.add(rt.now(), failureServer)
+		r.target.model.local.rates.add(rt.now(), failureServer)
+	}
+	if n := x.usage.Output; n > 0 && clean {
+		ms := (r.attempt.Elapsed - r.attempt.FirstToken).Milliseconds() / n
+		r.target.model.stats.perToken.add(rt.now(), ms)
+		r.target.model.local.perToken.add(rt.now(), ms)
+	}
+}
+
+// Close ends the stream from the client's side. Before its end that is a client that went away.
+func (r *relay) Close() error {
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	if r.done == nil {
+		if r.x.failed == nil {
+			r.x.failed = errClientGone
+		}
+		r.x.Cancel(errClientGone)
+		r.finish(errClientGone)
+	}
+	if r.target.model != nil {
+		r.target.model.stats.busy.Add(-1)
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"weir/engine/vars"
+	"weir/engine/wire"
+)
+
+// Run takes one exchange through the plan. Nil means that x.Reply holds the answer; an error is what the client must be
+// told, with x.Reply.Headers to go with it.
+func (p *Plan) Run(x *Exchange) (err error) {
+	x.plan, x.started = p, time.Now()
+	defer func() {
+		if r := recover(); r != nil {
+			err = x.panicked(r)
+		}
+	}()
+	verdict, err := p.onRequest(x)
+	if err == nil && verdict == VerdictContinue {
+		err = p.answer(x)
+	}
+	return p.onResponse(x, err)
+}
+
+func (p *Plan) onRequest(x *Exchange) (Verdict, error) {
+	x.phase = vars.PhaseRequest
+	return p.runRules(x, p.onRequestRules, allActions)
+}
+
+// answer finds who answers and asks them.
+func (p *Plan) answer(x *Exchange) error {
+	x.takeCredential()
+	x.phase = vars.PhaseRoute
+	switch {
+	case x.Request.API == wire.Models:
+		return nil // the server lists what Plan.Models allows
+	case x.Request.Operation != OpCreate:
+		return p.stored(x)
+	}
+	if err := x.LoadBody(); err != nil {
+		return err
+	}
+	r, err := p.matchRoute(x)
+	if err != nil {
+		return err
+	}
+	return r.serve(x)
+}
+
+// onResponse runs the rules on the answer, or on the refusal that takes its place.
+func (p *Plan) onResponse(x *Exchange, failure error) error {
+	x.phase = vars.PhaseResponse
+	which := allActions
+	if failure != nil {
+		x.failed = AsError(failure)
+		x.Reply.Status, x.Reply.Synthetic = x.failed.HTTPStatus(), true
+		x.Reply.Body, x.Reply.Stream = nil, nil
+		which = headerActions
+	}
+	if x.Reply.Stream == nil {
+		x.firstByte = time.Since(x.started)
+	}
+	if len(p.onResponseRules) == 0 {
+		return failure
+	}
+	verdict, err := p.runRules(x, p.onResponseRules, which)
+	switch {
+	case err != nil:
+		x.dropStream()
+		x.failed = AsError(err)
+		return err
+	case verdict == VerdictRespond:
+		x.failed = nil
+		return nil
+	}
+	return failure
+}
+
+// which actions of a rule run.
+type actionSet uint8
+
+const (
+	allActions    actionSet = iota
+	headerActions           // not the ones that change or read the answer's content
+)
+
+// runRules runs every matching rule in order until a verdict ends the phase.
+func (p *Plan) runRules(x *Exchange, rules []Rule, which actionSet) (Verdict, error) {
+	for i := range rules {
+		r := &rules[i]
+		ok, err := r.matches(x)
+		if err != nil {
+			if err := r.failure(x, "", err); err != nil {
+				return VerdictDeny, err
+			}
+			continue
+		}
+		if !ok {
+			continue
+		}
+		verdict, err := r.run(x, which)
+		if err != nil || verdict != VerdictContinue {
+			return verdict, err
+		}
+	}
+	return VerdictContinue, nil
+}
+
+func (r *Rule) matches(x *Exchange) (bool, error) {
+	if r.When == nil {
+		return true, nil
+	}
+	ok, err := r.When.Match(x)
+	if x.bodyErr != nil {
+		return false, x.bodyErr
+	}
+	return ok, err
+}
+
+func (r *Rule) run(x *Exchange, which actionSet) (Verdict, error) {
+	for i := range r.Actions {
+		a := &r.Actions[i]
+		if which == headerActions && a.ContentRule {
+			continue
+		}
+		if r.Mode == ModeShadow || a.Mode == ModeShadow {
+			x.notes = append(x.notes, note{Rule: r.Name, Action: a.Name, What: "would run", Shadow: true})
+			continue
+		}
+		verdict, err := a.Action.Do(&x.ctx, x)
+		if x.bodyErr != nil {
+			return VerdictDeny, x.bodyErr
+		}
+		if err != nil {
+			if err := r.failure(x, a.Name, err); err != nil {
+				return VerdictDeny, err
+			}
+			continue
+		}
+		switch verdict {
+		case VerdictContinue:
+		case VerdictDeny:
+			x.notes = append(x.notes, note{Rule: r.Name, Action: a.Name, What: "denied"})
+			return verdict, x.refusal()
+		case VerdictRespond:
+			return verdict, nil
+		}
+	}
+	return VerdictContinue, nil
+}
+
+// failure turns what went wrong in a rule into the exchange's error, or nil where the rule goes on.
+func (r *Rule) failure(x *Exchange, action string, err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Code != CodeInternal && e.Code != CodePolicyFailed {
+		return e // a body that cannot be read, a route that failed, a client gone: not the rule's failure
+	}
+	if r.OnError == OnErrorContinue {
+		x.notes = append(x.notes, note{Rule: r.Name, Action: action, What: "failed, continued: " + err.Error()})
+		return nil
+	}
+	where := r.Name
+	if where == "" {
+		where = fmt.Sprintf("%s:%d", r.Pos.File, r.Pos.Line)
+	}
+	return &Error{
+		Code: CodePolicyFailed, Message: "a policy rule could not be evaluated",
+		Cause: fmt.Errorf("rule %q action %q: %w", where, action, err),
+	}
+}
+
+func (x *Exchange) refusal() error {
+	if x.denied == nil {
+		return Errorf(CodePolicyDenied, "refused by policy")
+	}
+	return x.denied
+}
+
+func (x *Exchange) panicked(r any) error {
+	x.dropStream()
+	x.failed = &Error{
+		Code: CodeInternal, Message: "internal error",
+		Cause: fmt.Errorf("panic: %v\n%s", r, debug.Stack()),
+	}
+	x.Reply.Status, x.Reply.Synthetic = x.failed.HTTPStatus(), true
+	return x.failed
+}
+
+// dropStream closes a streamed answer that will not be sent.
+func (x *Exchange) dropStream() {
+	if x.Reply.Stream != nil {
+		_ = x.Reply.Stream.Close() // the answer is thrown away; there is nobody to tell
+		x.Reply.Stream = nil
+	}
+	x.Reply.Body = nil
+}

@@ -1,0 +1,268 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"weir/engine/catalog"
+	"weir/engine/diag"
+	"weir/engine/expr"
+	"weir/engine/wire"
+)
+
+// provider is one configured or built-in provider in one plan.
+type provider struct {
+	id       string
+	cat      *catalog.Provider
+	spec     *ProviderSpec // nil for custom providers
+	custom   bool
+	demo     bool
+	off      string // why nothing can be sent to it; "" = on
+	surfaces [3]*surface
+	keys     []*apiKey
+	dynamic  []*expr.Template // keys that hold ${...}
+	keyless  bool             // answers without a key
+	health   *providerHealth
+	pass     []string // vendor-account headers it gets
+	listed   bool     // stands in the policy
+}
+
+// hasKeys reports whether the gateway has a way to authenticate to the provider.
+func (p *provider) hasKeys() bool { return len(p.keys) > 0 || len(p.dynamic) > 0 || p.keyless }
+
+func (p *provider) speaks(api wire.API) bool { return p.surfaceFor(api) != nil }
+
+func (p *provider) surfaceFor(api wire.API) *surface {
+	if s := p.surfaces[api.Dialect()]; s != nil && s.speaks(api) {
+		return s
+	}
+	return nil
+}
+
+func (p *provider) passesUnknown() bool { return !p.demo }
+
+// model is one model of one provider in one plan. It is the catalog.Live of its own entry.
+type model struct {
+	cat      catalog.Model
+	provider *provider
+	stats    *modelStats // the whole gateway
+	local    *modelStats // this policy
+	weight   int
+	rank     int // order of configuration, then of the catalog
+	now      func() time.Time
+}
+
+// Metrics returns the rolling figures for a scope.
+func (m *model) Metrics(scope catalog.Scope, _ string) *catalog.Metrics {
+	switch scope {
+	case catalog.ScopeEndpoint:
+		return m.local.metrics(m.now())
+	case catalog.ScopeGateway:
+		return m.stats.metrics(m.now())
+	default:
+		return nil
+	}
+}
+
+// Keys lists access keys with figures of their own: none until access keys exist.
+func (m *model) Keys() []string { return nil }
+
+// modelOf finds the engine's model behind an entry that an expression returned.
+func modelOf(c *catalog.Model) *model {
+	m, _ := c.Live.(*model)
+	return m
+}
+
+func entriesOf(models []*model) []*catalog.Model {
+	out := make([]*catalog.Model, len(models))
+	for i, m := range models {
+		out[i] = &m.cat
+	}
+	return out
+}
+
+// universe is every model that the routes of one set of providers can reach, with the names they go by.
+type universe struct {
+	rt        *Runtime
+	plan      string
+	providers []*provider // in order of configuration, then of the registry
+	models    []*model    // reachable without being named, in order
+	byName    map[string][]*model
+	byID      map[string]map[string]*model // provider id, then lower-case model id or alias
+	named     map[string][]*provider       // lower-case id or alias
+	onlyKnown bool                         // only_allow_configured_models
+	onlyOwn   bool                         // only_allow_configured_providers
+}
+
+// named is what one name of the client stands for.
+type resolved struct {
+	name   string
+	models []*model
+	err    *Error
+}
+
+// resolve finds the models behind a name: provider:model, or a bare id or alias of any provider.
+func (u *universe) resolve(name string, suggest func() []string) resolved {
+	lower := strings.ToLower(strings.TrimSpace(name))
+	if prefix, rest, ok := strings.Cut(lower, ":"); ok {
+		if ps := u.named[prefix]; len(ps) > 0 {
+			_, exact, _ := strings.Cut(strings.TrimSpace(name), ":")
+			return u.resolveAt(ps, name, rest, exact)
+		}
+	}
+	if models := u.byName[lower]; len(models) > 0 {
+		return resolved{name: name, models: models}
+	}
+	return resolved{name: name, err: u.unknown(name, lower, suggest)}
+}
+
+func (u *universe) resolveAt(ps []*provider, name, lower, exact string) resolved {
+	var out []*model
+	var off string
+	for _, p := range ps {
+		if p.off != "" {
+			off = p.off
+			continue
+		}
+		if m := u.byID[p.id][lower]; m != nil {
+			if !m.cat.Disabled {
+				out = append(out, m)
+			}
+			continue
+		}
+		if exact == "" || u.onlyKnown || !p.passesUnknown() {
+			continue
+		}
+		out = append(out, u.passThrough(p, exact))
+	}
+	switch {
+	case len(out) > 0:
+		return resolved{name: name, models: out}
+	case off != "":
+		return resolved{name: name, err: &Error{
+			Code: CodeNoTarget, Param: "model", Message: "provider " + ps[0].id + " is off: " + off,
+		}}
+	case u.onlyKnown:
+		return resolved{name: name, err: &Error{
+			Code: CodeModelNotAllowed, Param: "model",
+			Message: "model " + quoteName(name) + " is not allowed here: only configured models are",
+		}}
+	default:
+		return resolved{name: name, err: &Error{
+			Code: CodeModelNotFound, Param: "model",
+			Message: "provider " + ps[0].id + " has no model " + quoteName(lower) + near(lower, u.idsOf(ps[0])),
+		}}
+	}
+}
+
+// passThrough is a model that only the client's request knows.
+func (u *universe) passThrough(p *provider, id string) *model {
+	id = strings.Clone(id)
+	m := &model{
+		cat: catalog.Model{
+			ID: id, DisplayName: id, ProviderID: p.id, Provider: p.cat, Custom: p.custom, Metadata: p.cat.Metadata,
+		},
+		provider: p, now: u.rt.now, weight: 1,
+		stats: u.rt.modelStats("", p.id, unknownModel),
+		local: u.rt.modelStats(u.plan, p.id, unknownModel),
+	}
+	m.cat.Live = m
+	return m
+}
+
+// unknownModel is the one name under which figures of unknown models are kept, so that clients cannot grow them.
+const unknownModel = "other"
+
+// unknown explains a name that nothing goes by, and says what to write.
+func (u *universe) unknown(name, lower string, suggest func() []string) *Error {
+	e := &Error{Code: CodeModelNotFound, Param: "model", Message: "no model is called " + quoteName(name)}
+	if author, _, ok := strings.Cut(lower, "/"); ok && !strings.Contains(lower, ":") {
+		hint := "openrouter:" + name
+		for _, p := range u.providers {
+			if p.off == "" && u.byID[p.id][lower] != nil {
+				hint = p.id + ":" + name
+				break
+			}
+		}
+		e.Message += "; a name with a slash needs its provider in front, such as " + quoteName(hint)
+		if ps := u.named[author]; len(ps) > 0 {
+			_, rest, _ := strings.Cut(name, "/")
+			e.Message += " or " + quoteName(ps[0].id+":"+rest)
+		}
+		return e
+	}
+	if prefix, _, ok := strings.Cut(lower, ":"); ok {
+		if hint, found := diag.Nearest(prefix, u.providerNames()); found {
+			e.Message += "; " + quoteName(prefix) + " is not a provider, did you mean " + quoteName(hint) + "?"
+			return e
+		}
+	}
+	e.Message += near(lower, suggest())
+	return e
+}
+
+func near(name string, known []string) string {
+	if hint, ok := diag.Nearest(name, known); ok {
+		return "; did you mean " + quoteName(hint) + "?"
+	}
+	return ""
+}
+
+func (u *universe) providerNames() []string {
+	out := make([]string, 0, len(u.named))
+	for name := range u.named {
+		out = append(out, name)
+	}
+	return out
+}
+
+func (u *universe) idsOf(p *provider) []string {
+	out := make([]string, 0, len(u.byID[p.id]))
+	for id := range u.byID[p.id] {
+		out = append(out, id)
+	}
+	return out
+}
+
+// quoteName quotes a name for a message and bounds it.
+func quoteName(name string) string {
+	const longest = 128 // longer than any real model id; the rest is the client's own doing
+	if len(name) > longest {
+		name = name[:longest] + "..."
+	}
+	return `"` + strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f || r == '"' {
+			return '?'
+		}
+		return r
+	}, name) + `"`
+}
+
+// isAuto reports whether a name leaves the choice to the gateway.
+func isAuto(name string) bool {
+	return strings.EqualFold(name, "auto") || strings.EqualFold(name, "weir/auto") || strings.EqualFold(name, "ngrok/auto")
+}
+
+// entries are the models that can be reached, for conditions outside strategies.
+func (u *universe) entries() []*catalog.Model { return entriesOf(u.models) }
+
+func (u *universe) providerEntries() []*catalog.Provider {
+	out := make([]*catalog.Provider, 0, len(u.providers))
+	for _, p := range u.providers {
+		if p.off == "" {
+			out = append(out, p.cat)
+		}
+	}
+	return out
+}
+
+func (u *universe) authorEntries() []*catalog.Author {
+	var out []*catalog.Author
+	for _, m := range u.models {
+		if a := m.cat.Author; a != nil && !slices.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
