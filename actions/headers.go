@@ -1,0 +1,54 @@
+package actions
+
+import (
+	"fmt"
+	"strings"
+
+	"weir/engine"
+	"weir/engine/vars"
+)
+
+// headerTemplates compiles the field headers and checks its names, which are read in lower case.
+func headerTemplates(c *engine.Config) []engine.NamedTemplate {
+	if n := c.Node("headers"); n != nil {
+		for _, key := range n.Keys {
+			if err := engine.CheckHeaderName(key.Text.Value); err != nil {
+				c.Errorf(key, "bad_header", "%v", err)
+			}
+		}
+	}
+	out := c.TemplateMap("headers")
+	for i := range out {
+		out[i].Name = strings.ToLower(out[i].Name)
+		value, literal := out[i].Value.Literal()
+		if err := engine.CheckHeaderValue(value); literal && err != nil {
+			c.Errorf(c.Node("headers"), "bad_header", "%s: %v", out[i].Name, err)
+		}
+	}
+	return out
+}
+
+// evalHeaders evaluates all values before anything is changed, so that a failure leaves no half of them behind.
+func evalHeaders(x *engine.Exchange, templates []engine.NamedTemplate) (engine.Headers, error) {
+	out := make(engine.Headers, 0, len(templates)+1)
+	for i := range templates {
+		t := &templates[i]
+		value, err := t.Value.String(x)
+		if err == nil {
+			err = engine.CheckHeaderValue(value)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("header %s: %w", t.Name, err)
+		}
+		out.Add(t.Name, value)
+	}
+	return out, nil
+}
+
+// target is the list of header fields that an action of a phase edits.
+func target(x *engine.Exchange, phase vars.Phase) *engine.Headers {
+	if phase == vars.PhaseResponse {
+		return &x.Reply.Headers
+	}
+	return &x.Request.Headers
+}

@@ -1,0 +1,215 @@
+package policies
+
+import (
+	"slices"
+	"strings"
+
+	"weir/engine"
+	"weir/engine/vars"
+)
+
+const actionAIGateway = "ai-gateway"
+
+// ruleBuilder compiles the actions of one rule.
+type ruleBuilder struct {
+	*compiler
+
+	shape    ruleShape
+	rule     *engine.Rule
+	unit     *unit
+	phase    vars.Phase
+	ended    string // the terminal action that stands before; "" = none
+	content  bool   // some action works on content
+	routes   bool   // some action is ai-gateway
+	authable bool   // some enforced action refuses
+}
+
+// action compiles one {type, config}.
+func (b *ruleBuilder) action(n *engine.Node) {
+	if n.Kind != engine.NodeMap {
+		hint := ""
+		if n.Kind == engine.NodeScalar {
+			hint = "write {type: " + n.Text.Value + "}"
+		}
+		b.errorf(n, "wrong_type", hint, "an action must be a mapping with a type, got %s", n.Describe())
+		return
+	}
+	o := b.object(n, "an action")
+	name := o.must("type")
+	config, enforce := o.get("config"), o.get("enforce")
+	o.close()
+	if name == "" {
+		return
+	}
+	at := n.Get("type")
+	if b.ended != "" {
+		b.errorf(at, "unreachable_action", "", "%s never runs: %s before it always ends the phase", name, b.ended)
+	}
+	if name == actionAIGateway {
+		b.aiGateway(at, config, enforce)
+		return
+	}
+	spec := b.spec(at, name)
+	if spec == nil {
+		return
+	}
+	if spec.Phases&b.phase == 0 {
+		b.errorf(at, "wrong_phase", "it may stand in "+spec.Phases.String(), "%s cannot stand in %s", name, b.phase)
+		return
+	}
+	b.build(at, spec, config, enforce)
+}
+
+// build makes an action and adds it to the rule.
+func (b *ruleBuilder) build(at *engine.Node, spec *engine.ActionSpec, config, enforce *engine.Node) {
+	if !slices.ContainsFunc(spec.Fields, func(f engine.Field) bool { return f.Name == "enforce" }) {
+		config, enforce = takeEnforce(config, enforce)
+	}
+	mode := b.mode(at, spec.Name, enforce)
+	active := mode == engine.ModeEnforce && b.shape.mode == engine.ModeEnforce
+	cfg := engine.NewConfig(b.env, b.phase, spec, at.Pos, config)
+	cfg.OnSet = func(name string) { b.flow.setVar(name, active) }
+	action := spec.New(cfg) // even where fields are wrong, so that everything is told at once
+	b.take(cfg.Diagnostics(), at)
+	b.unit.guards = b.unit.guards || spec.Guards
+	b.content = b.content || spec.ContentRule
+	b.flow.setResult(resultName(spec.Name))
+	if spec.Terminal && mode == engine.ModeEnforce {
+		b.ended = spec.Name
+	}
+	if action == nil || cfg.Diagnostics().HasErrors() {
+		return
+	}
+	b.rule.Actions = append(b.rule.Actions, engine.RuleAction{
+		Name: spec.Name, Pos: at.Pos, Action: action, Mode: mode, ContentRule: spec.ContentRule,
+	})
+	if active && b.phase == vars.PhaseRequest && !b.flow.routesByAction {
+		b.flow.authenticates = b.flow.authenticates || spec.Authenticates
+		b.authable = b.authable || refuses(spec, cfg)
+	}
+}
+
+// refuses reports whether an action turns the caller away.
+func refuses(spec *engine.ActionSpec, cfg *engine.Config) bool {
+	return spec.Terminal && (spec.Name == "deny" || spec.Name == "custom-response" && cfg.Int("status_code") >= 400)
+}
+
+// takeEnforce takes enforce out of a config whose action does not know it, so that it works for every action.
+func takeEnforce(config, enforce *engine.Node) (rest, found *engine.Node) {
+	inside := config.Get("enforce")
+	if inside == nil || enforce != nil {
+		return config, enforce
+	}
+	out := *config
+	out.Keys, out.Items = nil, nil
+	for i, k := range config.Keys {
+		if k.Text.Value != "enforce" {
+			out.Keys, out.Items = append(out.Keys, k), append(out.Items, config.Items[i])
+		}
+	}
+	return &out, inside
+}
+
+// mode reads enforce: false, which is shadow for one action.
+func (b *ruleBuilder) mode(at *engine.Node, name string, enforce *engine.Node) engine.Mode {
+	if enforce == nil || enforce.Kind == engine.NodeNull {
+		return engine.ModeEnforce
+	}
+	v, ok := enforce.Value.(bool)
+	if !ok {
+		b.errorf(enforce, "wrong_type", "", "\"enforce\" must be true or false, got %s", enforce.Describe())
+	}
+	if !ok || v {
+		return engine.ModeEnforce
+	}
+	b.except("enforce_false", b.shape.name, name, at)
+	return engine.ModeShadow
+}
+
+// finish checks what concerns the rule as a whole.
+func (b *ruleBuilder) finish() {
+	s := b.shape
+	if s.mode == engine.ModeShadow {
+		b.except("shadow", s.name, "", s.node)
+	}
+	if s.onError == engine.OnErrorContinue {
+		b.except("on_error_continue", s.name, "", s.node)
+		if b.routes {
+			b.errorf(s.node.Get("on_error"), "route_must_halt", "on_error in the action's config says what happens when every target failed",
+				"a rule that routes always halts when its expressions fail")
+		}
+	}
+	if s.onStream != nil && !b.content {
+		b.warnf(s.onStream, "no_effect", "", "on_stream has no effect: no action of the rule works on the content of answers")
+	}
+	if b.authable && s.onError != engine.OnErrorContinue && readsCredential(b.rule.When, s.expressions) {
+		b.flow.authenticates = true
+	}
+}
+
+// spec finds an action by name, or says what to use instead.
+func (b *ruleBuilder) spec(at *engine.Node, name string) *engine.ActionSpec {
+	if spec, ok := b.specs[name]; ok {
+		return spec
+	}
+	if instead, planned := plannedAction(name); planned {
+		b.errorf(at, "unsupported_action", instead, "the action %s is not supported yet", name)
+		return nil
+	}
+	known := make([]string, 0, len(b.specs)+1)
+	for n := range b.specs {
+		known = append(known, n)
+	}
+	known = append(known, actionAIGateway)
+	slices.Sort(known)
+	b.errorf(at, "unknown_action", engine.HintFor(name, known), "there is no action %q", name)
+	return nil
+}
+
+// resultName is how expressions name the result of an action.
+func resultName(action string) string {
+	switch action {
+	case "compress-response":
+		return "compress"
+	case "openid-connect":
+		return "oidc"
+	default:
+		return strings.ReplaceAll(action, "-", "_")
+	}
+}
+
+// plannedAction says what to use in place of an action that is documented and not there yet.
+func plannedAction(name string) (instead string, planned bool) {
+	const own = "put it in front of the gateway until it is"
+	table := map[string]string{
+		"rate-limit":                 "limit callers in front of the gateway until it is",
+		"restrict-ips":               "use deny with !inCidrRanges(conn.client_ip, [...])",
+		"basic-auth":                 "use deny with req.headers['authorization'][0] != basic_auth.encode(...)",
+		"jwt-validation":             own,
+		"rego":                       "use deny with an expression",
+		"redact":                     own,
+		"request-body-find-replace":  own,
+		"response-body-find-replace": own,
+		"sse-find-replace":           own,
+		"access-key":                 "use deny with req.headers['authorization'][0] != 'Bearer ' + secrets.get(...)",
+		"url-rewrite":                "use base_url of a provider, or query_params of a route rule",
+		"redirect":                   "use custom-response with status_code 302 and a location header",
+		"http-request":               own,
+		"circuit-breaker":            "nothing is needed: providers that fail rest by themselves",
+		"compress-response":          own,
+		"verify-webhook":             own,
+		"owasp-crs-request":          own,
+		"owasp-crs-response":         own,
+		"openid-connect":             own,
+		"oauth":                      own,
+		"saml":                       own,
+		"terminate-tls":              "set tls in weir.yaml",
+		"close-connection":           "use deny",
+		"forward":                    "use a route rule with a provider of that base_url",
+		"forward-internal":           "use a route rule with a provider of that base_url",
+		"cache":                      own,
+		"budget":                     own,
+	}
+	instead, planned = table[name]
+	return instead, planned
+}

@@ -1,0 +1,84 @@
+package policies
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+var errTooLarge = errors.New("file too large")
+
+// reader reads the files of one load, each once, so that the bytes that are hashed are the bytes that are compiled.
+type reader struct {
+	files map[string]fileContent
+	order []string
+}
+
+type fileContent struct {
+	data []byte
+	err  error
+}
+
+func newReader() *reader { return &reader{files: map[string]fileContent{}} }
+
+// read returns the content of a file of at most limit bytes.
+func (r *reader) read(path string, limit int64) ([]byte, error) {
+	if f, ok := r.files[path]; ok {
+		return f.data, f.err
+	}
+	data, err := readBounded(path, limit)
+	r.put(path, data, err)
+	return data, err
+}
+
+// put records content that was given instead of read.
+func (r *reader) put(path string, data []byte, err error) {
+	r.files[path] = fileContent{data: data, err: err}
+	r.order = append(r.order, path)
+}
+
+func readBounded(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path) //nolint:gosec // policies and secrets are read from where their owner says
+	if err != nil {
+		return nil, fmt.Errorf("opening: %w", err)
+	}
+	defer func() { _ = f.Close() }() //nolint:errcheck // nothing was written
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("opening: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading: %w", err)
+	}
+	if int64(len(data)) > limit {
+		return nil, errTooLarge
+	}
+	return data, nil
+}
+
+// hash is the SHA-256 of the one file that was read, or of the hashes of all of them in the order they were read.
+func (r *reader) hash() string {
+	sum := sha256.New()
+	var present [][]byte
+	for _, path := range r.order {
+		if f := r.files[path]; f.err == nil {
+			present = append(present, f.data)
+		}
+	}
+	for _, data := range present {
+		if len(present) == 1 {
+			_, _ = sum.Write(data) //nolint:errcheck // a hash never fails
+			continue
+		}
+		one := sha256.Sum256(data)
+		_, _ = sum.Write(one[:]) //nolint:errcheck // a hash never fails
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
