@@ -1,11 +1,11 @@
 package actions
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -89,7 +89,7 @@ func TestPages(t *testing.T) {
 			if title != "# "+spec.Name || !strings.HasSuffix(sentence, ".") || strings.Contains(sentence, "\n") {
 				t.Errorf("got title %q and %q, want the name and one sentence", title, sentence)
 			}
-			for _, phase := range strings.Split(spec.Phases.String(), ", ") {
+			for _, phase := range strings.SplitSeq(spec.Phases.String(), ", ") {
 				if !strings.Contains(text["Phases"], "`"+phase+"`") {
 					t.Errorf("got no word about %s, want each phase named", phase)
 				}
@@ -133,7 +133,7 @@ func checkFieldTable(t *testing.T, spec *engine.ActionSpec, table [][]string) {
 		if required := strings.Contains(row[1], "required"); required != f.Required {
 			t.Errorf("got required %v for %s, want %v", required, f.Name, f.Required)
 		}
-		if f.Max != 0 && !strings.Contains(row[1], fmt.Sprint(f.Max)) {
+		if f.Max != 0 && !strings.Contains(row[1], strconv.FormatInt(f.Max, 10)) {
 			t.Errorf("got %q for %s, want its limit %d", row[1], f.Name, f.Max)
 		}
 	}

@@ -22,8 +22,11 @@ on_response:
 		t.Fatal(err)
 	}
 	want := engine.Headers{
-		{Name: "X-Tier", Value: "gold"}, {Name: "X-Evil", Value: "a\r\nb"},
-		{Name: "x-tier", Value: "POST"}, {Name: "x-n", Value: "5"}, {Name: "x-dollar", Value: "${x}"},
+		{Name: "X-Tier", Value: "gold"},
+		{Name: "X-Evil", Value: "a\r\nb"},
+		{Name: "x-tier", Value: "POST"},
+		{Name: "x-n", Value: "5"},
+		{Name: "x-dollar", Value: "${x}"},
 	}
 	if diff := cmp.Diff(want, x.Request.Headers); diff != "" {
 		t.Errorf("request headers differ (-want +got):\n%s", diff)

@@ -75,7 +75,7 @@ func (a *customResponse) Do(_ context.Context, x *engine.Exchange) (engine.Verdi
 		headers.Set("content-type", contentType(body))
 	}
 	if x.Reply.Stream != nil {
-		_ = x.Reply.Stream.Close() //nolint:errcheck // the answer is replaced; how the old one ends does not matter
+		_ = x.Reply.Stream.Close() // the answer is replaced; how the old one ends does not matter
 	}
 	x.Reply = engine.Reply{Status: a.status, Headers: headers, Body: []byte(body), Synthetic: true}
 	return engine.VerdictRespond, nil

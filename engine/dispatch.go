@@ -15,7 +15,7 @@ import (
 // serve chooses models and asks them in order until one answers.
 func (r *route) serve(x *Exchange) error {
 	x.route = r
-	if r.plan.traceRoute {
+	if r.plan.traceRoute || r.plan.rt.logTrace {
 		x.trace = &routeTrace{}
 	}
 	err := r.chooseAndCall(x)

@@ -120,6 +120,9 @@ func (x *Exchange) LogFields(e *zerolog.Event) {
 	if x.finish != "" {
 		e.Str("finish_reason", x.finish)
 	}
+	if x.trace != nil && x.plan.rt.logTrace {
+		e.Interface("route", x.trace.value(x))
+	}
 	x.logFailure(e)
 	if len(x.notes) > 0 {
 		e.Array("rules", noteLog(x.notes))

@@ -28,7 +28,9 @@ type RuntimeOptions struct {
 	Demo *DemoProvider
 	// HideRouting leaves x-weir-provider, x-weir-model and x-weir-attempts out of answers.
 	HideRouting HeaderMode
-	Log         zerolog.Logger
+	// Trace puts the whole story of each route into the log line.
+	Trace TraceMode
+	Log   zerolog.Logger
 	// Now is the clock of rests and metrics; nil = time.Now.
 	Now func() time.Time
 }
@@ -40,6 +42,15 @@ type HeaderMode uint8
 const (
 	HeadersShown HeaderMode = iota
 	HeadersHidden
+)
+
+// TraceMode says whether the log tells how each target was chosen.
+type TraceMode uint8
+
+// The trace modes.
+const (
+	TraceWhereRead TraceMode = iota // kept only where a policy reads actions.ngrok.ai_gateway
+	TraceLogged
 )
 
 // DemoProvider is the simulator as a provider: its models are found only behind its name, and in auto only while no
@@ -58,6 +69,7 @@ type Runtime struct {
 	local       []string
 	demo        *DemoProvider
 	hideRouting bool
+	logTrace    bool
 	log         zerolog.Logger
 	now         func() time.Time
 	stored      StoredIDs
@@ -74,7 +86,7 @@ type Runtime struct {
 // NewRuntime makes a runtime. It starts nothing.
 func NewRuntime(o RuntimeOptions) *Runtime {
 	rt := &Runtime{
-		client: o.Client, catalog: o.Catalog, specs: o.Providers, env: o.Env, local: o.Local, demo: o.Demo, hideRouting: o.HideRouting == HeadersHidden,
+		client: o.Client, catalog: o.Catalog, specs: o.Providers, env: o.Env, local: o.Local, demo: o.Demo, hideRouting: o.HideRouting == HeadersHidden, logTrace: o.Trace == TraceLogged,
 		log: o.Log, now: o.Now, stored: newStoredIDs(maxStoredIDs),
 		providers: map[string]*providerHealth{}, keys: map[string]*keyHealth{}, models: map[string]*modelStats{},
 	}

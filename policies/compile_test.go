@@ -15,23 +15,23 @@ import (
 func outline(cfg *engine.PlanConfig) []string {
 	var out []string
 	rule := func(phase string, r *engine.Rule) {
-		line := phase + " " + r.Name
+		words := []string{phase, r.Name}
 		if r.When != nil {
-			line += " when"
+			words = append(words, "when")
 		}
 		for _, a := range r.Actions {
-			line += " " + a.Name
+			words = append(words, a.Name)
 			if a.Mode == engine.ModeShadow {
-				line += "(shadow)"
+				words = append(words, "(shadow)")
 			}
 		}
 		if r.Mode == engine.ModeShadow {
-			line += " shadow"
+			words = append(words, "shadow")
 		}
 		if r.OnError == engine.OnErrorContinue {
-			line += " continue"
+			words = append(words, "continue")
 		}
-		out = append(out, strings.Join(strings.Fields(line), " "))
+		out = append(out, strings.ReplaceAll(strings.Join(strings.Fields(strings.Join(words, " ")), " "), " (", "("))
 	}
 	for i := range cfg.OnRequest {
 		rule("request", &cfg.OnRequest[i])
@@ -252,7 +252,10 @@ func TestRouteFields(t *testing.T) {
 		r.Headers[0].Name, r.QueryParams[0].Name, string(r.Body[0].Raw), r.Body[1].Raw == nil, string(r.Body[2].Raw),
 	}
 	wantRoute := []any{
-		"r", true, true, []string{"ai.models", "ai.models.random()"}, []string{"ai.keys"}, true,
+		"r", true, true,
+		[]string{"ai.models", "ai.models.random()"},
+		[]string{"ai.keys"},
+		true,
 		int64(1000), int64(10), time.Minute, 30 * time.Second, 1500 * time.Millisecond, 2 * time.Hour,
 		engine.OnErrorContinue, engine.BalanceCheapest, engine.KeysClient, true, 4, 100 * time.Millisecond, time.Second,
 		"X-A", "api-version", "0.50", true, `["a",true,null,{"k":"<&>"}]`,

@@ -50,7 +50,7 @@ func seeds(f *testing.F) []string {
 
 // yamlBlocks returns the fenced yaml blocks of a page.
 func yamlBlocks(page string) []string {
-	var out []string
+	out := []string{}
 	for _, m := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(page, -1) {
 		out = append(out, m[1])
 	}
@@ -68,7 +68,8 @@ func FuzzCompile(f *testing.F) {
 		_, diags := Compile(Input{Path: "p.yaml", Text: []byte(text)}, opts)
 		src := diag.NewSource("p.yaml", strings.TrimPrefix(text, "\uFEFF"))
 		lines := strings.Count(text, "\n") + 1
-		for _, d := range diags {
+		for i := range diags {
+			d := &diags[i]
 			for _, p := range []diag.Pos{d.Pos, d.End} {
 				if p.Line < 0 || p.Line > lines || p.IsValid() && (p.Col < 1 || p.Col > len(src.Line(p.Line))+2) {
 					t.Errorf("got a place outside the file: %+v in %s", p, d)

@@ -99,8 +99,9 @@ func (o *object) must(name string) string {
 }
 
 func (o *object) strs(name string) []string {
-	var out []string
-	for _, item := range o.list(name) {
+	items := o.list(name)
+	out := make([]string, 0, len(items))
+	for _, item := range items {
 		out = append(out, o.plain(item, name))
 	}
 	return out
@@ -131,7 +132,8 @@ func (o *object) boolean(name string) bool {
 	return v
 }
 
-func (o *object) integer(name string, least, most int64) int64 {
+// integer reads a whole number of at least 1, 0 where it is missing.
+func (o *object) integer(name string, most int64) int64 {
 	n := o.get(name)
 	if n == nil {
 		return 0
@@ -141,8 +143,8 @@ func (o *object) integer(name string, least, most int64) int64 {
 		o.wrong(n, name, "a whole number")
 		return 0
 	}
-	if v < least || v > most {
-		o.c.errorf(n, "out_of_range", "", "%q must be between %d and %d, got %d", name, least, most, v)
+	if v < 1 || v > most {
+		o.c.errorf(n, "out_of_range", "", "%q must be between 1 and %d, got %d", name, most, v)
 		return 0
 	}
 	return v

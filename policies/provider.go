@@ -73,7 +73,7 @@ func (c *compiler) provider(o *object) engine.ProviderConfig {
 		Metadata:    o.metadata("metadata"),
 		PassHeaders: o.strs("pass_headers"),
 		Proxy:       o.address("proxy"),
-		MaxConns:    int(o.integer("max_connections", 1, maxProviderConns)),
+		MaxConns:    int(o.integer("max_connections", maxProviderConns)),
 	}
 	c.checkID(o, p.ID, p.IDAliases)
 	for _, h := range p.PassHeaders {
@@ -108,7 +108,7 @@ func (c *compiler) apiKeys(o *object) []engine.KeyConfig {
 	out := make([]engine.KeyConfig, 0, len(items))
 	for _, item := range items {
 		k := c.object(item, "an API key")
-		key := engine.KeyConfig{Pos: item.Pos, Weight: int(k.integer("weight", 1, maxWeight))}
+		key := engine.KeyConfig{Pos: item.Pos, Weight: int(k.integer("weight", maxWeight))}
 		n := k.get("value")
 		switch {
 		case n == nil:
@@ -132,8 +132,8 @@ func (c *compiler) keyValue(n *engine.Node, key *engine.KeyConfig) {
 	}
 	c.missing = nil
 	t, diags := c.env.Template(vars.PhaseRoute, n.Text)
-	for _, d := range diags {
-		if d = c.explain(d); d.Code != codeSecretMissing {
+	for i := range diags {
+		if d := c.explain(diags[i]); d.Code != codeSecretMissing {
 			c.take(diag.List{d}, n)
 		} else if key.Missing == "" && len(c.missing) > 0 {
 			key.Missing = c.missing[0]
@@ -168,9 +168,9 @@ func (c *compiler) model(o *object) engine.ModelConfig {
 		OutputModalities:  o.strs("output_modalities"),
 		SupportedFeatures: o.strs("supported_features"),
 		UnsupportedParams: c.params(o, "unsupported_params"),
-		MaxContextWindow:  o.integer("max_context_window", 1, maxWindow),
-		MaxOutputTokens:   o.integer("max_output_tokens", 1, maxWindow),
-		Weight:            int(o.integer("weight", 1, maxWeight)),
+		MaxContextWindow:  o.integer("max_context_window", maxWindow),
+		MaxOutputTokens:   o.integer("max_output_tokens", maxWindow),
+		Weight:            int(o.integer("weight", maxWeight)),
 	}
 	if n := o.get("pricing"); n != nil {
 		p := c.object(n, "pricing")

@@ -82,8 +82,8 @@ func (c *compiler) route(o *object, r *engine.RouteConfig) {
 			r.Require = p
 		}
 	}
-	r.MaxInputTokens = o.integer("max_input_tokens", 1, maxTokens)
-	r.MaxOutputTokens = o.integer("max_output_tokens", 1, maxTokens)
+	r.MaxInputTokens = o.integer("max_input_tokens", maxTokens)
+	r.MaxOutputTokens = o.integer("max_output_tokens", maxTokens)
 	r.Headers = c.templates(o, "headers", engine.CheckHeaderName)
 	r.QueryParams = c.templates(o, "query_params", checkParamName)
 	r.Body = c.body(o)
@@ -152,7 +152,7 @@ func (c *compiler) failover(o *object) engine.Failover {
 	}
 	f := c.object(n, "failover")
 	out := engine.Failover{
-		MaxAttempts: int(f.integer("max_attempts", 1, maxAttempts)),
+		MaxAttempts: int(f.integer("max_attempts", maxAttempts)),
 		Backoff:     f.duration("backoff"),
 		MaxBackoff:  f.duration("max_backoff"),
 	}

@@ -120,7 +120,8 @@ func (c *compiler) when(phase vars.Phase, nodes []*engine.Node) *expr.Predicate 
 
 // take takes over the diagnostics of an expression; those without a place get the node's.
 func (c *compiler) take(diags diag.List, n *engine.Node) {
-	for _, d := range diags {
+	for i := range diags {
+		d := diags[i]
 		if !d.Pos.IsValid() {
 			d.Pos, d.End = n.Pos, n.End
 		}

@@ -49,7 +49,7 @@ func (w *Watcher) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("watching policy files: %w", err)
 	}
-	defer func() { _ = w.notify.Close() }() //nolint:errcheck // nothing depends on the end of watching
+	defer func() { _ = w.notify.Close() }() // nothing depends on the end of watching
 	w.folders, w.warned = map[string]map[string]bool{}, map[string]bool{}
 	w.follow()
 	w.reload(ctx) // what changed between the first load and now
@@ -110,7 +110,7 @@ func (w *Watcher) matters(e fsnotify.Event) bool {
 
 func (w *Watcher) reload(ctx context.Context) {
 	for _, s := range w.stores {
-		_ = s.Reload(ctx) //nolint:errcheck // the store logs it and keeps it for its status
+		_ = s.Reload(ctx) // the store logs it and keeps it for its status
 	}
 	w.follow()
 }
@@ -127,7 +127,7 @@ func (w *Watcher) follow() {
 	watched := w.notify.WatchList()
 	for _, folder := range watched {
 		if want[folder] == nil {
-			_ = w.notify.Remove(folder) //nolint:errcheck // it may be gone already
+			_ = w.notify.Remove(folder) // it may be gone already
 		}
 	}
 	for _, folder := range slices.Sorted(maps.Keys(want)) {
@@ -169,7 +169,8 @@ func addPlaces(file string, into map[string]map[string]bool) {
 		case info.Mode()&os.ModeSymlink != 0:
 			add(folder, name)
 			target, err := os.Readlink(at)
-			if links++; err != nil || links > maxLinks {
+			links++
+			if err != nil || links > maxLinks {
 				return
 			}
 			if !filepath.IsAbs(target) {

@@ -82,7 +82,7 @@ func TestWatchRenameOver(t *testing.T) {
 		if err := os.Rename(swap, w.path); err != nil {
 			t.Fatal(err)
 		}
-		w.generation(uint64(i + 2)) //nolint:gosec // a small count
+		w.generation(uint64(i + 2))
 	}
 }
 
@@ -114,7 +114,7 @@ func TestWatchConfigMap(t *testing.T) {
 	w := watch(t, dir, path)
 	for n := 2; n <= 4; n++ {
 		version(n)
-		w.generation(uint64(n)) //nolint:gosec // a small count
+		w.generation(uint64(n))
 	}
 	write(t, filepath.Join(dir, "..version_4", "policy.yaml"), policyNamed("in place"))
 	w.generation(5)

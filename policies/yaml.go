@@ -52,7 +52,7 @@ func decode(src *diag.Source) (*engine.Node, diag.List) {
 func checkText(src *diag.Source) (diag.Diagnostic, bool) {
 	text := src.Text()
 	for i, r := range text {
-		message, hint := "", ""
+		var message, hint string
 		switch {
 		case r == utf8.RuneError && !strings.HasPrefix(text[i:], "\uFFFD"):
 			message, hint = "the file is not UTF-8", "save it as UTF-8"
@@ -106,8 +106,7 @@ func parseYAML(text string) (doc *yaml.Node, err error) {
 
 // yamlDiagnostic turns an error of the parser, which knows lines only, into a diagnostic.
 func yamlDiagnostic(src *diag.Source, err error) diag.Diagnostic {
-	var second *secondDocument
-	if errors.As(err, &second) {
+	if second, ok := errors.AsType[*secondDocument](err); ok {
 		return diag.Diagnostic{
 			Pos: diag.Pos{File: src.Name(), Line: max(second.line, 1), Col: 1}, Code: "several_documents",
 			Message: "a file holds one policy; a second document begins here", Hint: "write it into a file of its own",
@@ -118,7 +117,7 @@ func yamlDiagnostic(src *diag.Source, err error) diag.Diagnostic {
 		message = rest
 	}
 	if m := regexp.MustCompile(`^line (\d+): (.*)$`).FindStringSubmatch(message); m != nil {
-		line, _ = strconv.Atoi(m[1]) //nolint:errcheck // the pattern matched digits; too many of them give line 0
+		line, _ = strconv.Atoi(m[1]) // the pattern matched digits; too many of them give line 0
 		message = m[2]
 	}
 	hint := ""

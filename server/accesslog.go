@@ -3,6 +3,7 @@ package server
 import (
 	"io"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/rs/zerolog"
@@ -15,6 +16,8 @@ const (
 	logQueue = 4096
 	// logLine is the largest buffer that is kept for another line.
 	logLine = 4 << 10
+	// logLast is how long the end of the process waits for a log that takes nothing.
+	logLast = 2 * time.Second
 	// logField caps one field that clients choose, such as the path.
 	logField = 512
 )
@@ -87,14 +90,23 @@ func (a *accessLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// close writes the lines that wait, and no more.
+// close writes the lines that wait, and no more; a log that is stuck does not keep the process.
 func (a *accessLog) close() {
+	if !a.enabled {
+		return
+	}
+	t := time.NewTimer(logLast)
+	defer t.Stop()
 	a.once.Do(func() {
-		if a.enabled {
-			a.lines <- nil
+		select {
+		case a.lines <- nil:
+		case <-t.C:
 		}
 	})
-	<-a.done
+	select {
+	case <-a.done:
+	case <-t.C:
+	}
 }
 
 // write queues the line of an exchange that is over.

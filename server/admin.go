@@ -211,11 +211,14 @@ func (g *Gateway) showPolicy(ctx *fasthttp.RequestCtx) error {
 	return nil
 }
 
-// Reload loads every policy anew; those that do not load keep their plan.
+// Reload loads every policy and certificate anew; those that do not load stay as they were.
 func (g *Gateway) Reload(ctx context.Context) error {
 	all := make([]error, 0, len(g.policy))
 	for _, p := range g.policy {
 		all = append(all, p.Reload(ctx))
+	}
+	for _, c := range g.certs {
+		c.refresh(g.log)
 	}
 	return errors.Join(all...)
 }

@@ -105,17 +105,17 @@ func LoadConfig(path string) (*Config, diag.List) {
 	if err != nil {
 		return nil, diag.List{{Pos: diag.Pos{File: path}, Code: "unreadable", Message: "the configuration cannot be read: " + err.Error()}}
 	}
-	return ParseConfig(path, text)
+	return parseConfig(path, text)
 }
 
 // Open tells whether policies that authenticate nobody may be served: nil, or why not.
 func (c *Config) Open() error {
 	if !c.OpenMode {
-		return ErrOpen
+		return errOpen
 	}
 	for i := range c.Listeners {
 		if !loopbackAddress(c.Listeners[i].Address) {
-			return fmt.Errorf("%w; %s can be reached from other machines", ErrOpen, c.Listeners[i].Address)
+			return fmt.Errorf("%w; %s can be reached from other machines", errOpen, c.Listeners[i].Address)
 		}
 	}
 	return nil

@@ -19,8 +19,8 @@ type configReader struct {
 	diags diag.List
 }
 
-// ParseConfig decodes the text of weir.yaml; name is what diagnostics show. Relative paths are taken from its folder.
-func ParseConfig(name string, text []byte) (*Config, diag.List) {
+// parseConfig decodes the text of weir.yaml; name is what diagnostics show. Relative paths are taken from its folder.
+func parseConfig(name string, text []byte) (*Config, diag.List) {
 	r := &configReader{src: diag.NewSource(name, string(text))}
 	c := DefaultConfig()
 	var doc yaml.Node

@@ -50,7 +50,7 @@ drain:
 secrets: {dirs: [secrets]}
 catalog: own.json
 `
-	got, diags := ParseConfig("/etc/weir/weir.yaml", []byte(text))
+	got, diags := parseConfig("/etc/weir/weir.yaml", []byte(text))
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
@@ -114,7 +114,7 @@ func TestConfigDiagnostics(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, diags := ParseConfig("weir.yaml", []byte(tt.text))
+			_, diags := parseConfig("weir.yaml", []byte(tt.text))
 			if diff := cmp.Diff(tt.want, diags.Error()); diff != "" {
 				t.Errorf("diagnostics (-want +got):\n%s", diff)
 			}

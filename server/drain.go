@@ -19,6 +19,7 @@ const (
 func (g *Gateway) Shutdown() {
 	g.stopOnce.Do(func() {
 		g.drain()
+		g.access.close()
 		close(g.finished)
 	})
 	<-g.finished

@@ -128,7 +128,7 @@ func TestOpenModeRule(t *testing.T) {
 			if err == nil {
 				g.closeListeners()
 			}
-			if (err == nil) != tt.ok || (err != nil && !errors.Is(err, ErrOpen)) {
+			if (err == nil) != tt.ok || (err != nil && !errors.Is(err, errOpen)) {
 				t.Errorf("got %v, want ok %t", err, tt.ok)
 			}
 			if open := c.Open(); !tt.auth && (open == nil) != tt.ok {

@@ -218,7 +218,6 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.Shutdown() //nolint:contextcheck // the drain begins where the context has ended
 	stop()
 	tasks.Wait()
-	g.access.close()
 	return err
 }
 

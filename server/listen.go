@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -75,7 +76,7 @@ func (g *Gateway) checkOpen(l *listener) error {
 		}
 		err := g.config.Open()
 		if err == nil && !l.loopback {
-			err = ErrOpen
+			err = errOpen
 		}
 		if err != nil {
 			return fmt.Errorf("listening on %s for endpoint %s: %w", l.Addr(), l.entries[i].ID, err)
@@ -84,8 +85,8 @@ func (g *Gateway) checkOpen(l *listener) error {
 	return nil
 }
 
-// ErrOpen says that a policy that authenticates nobody was to be served where that is not allowed.
-var ErrOpen = errors.New("the policy authenticates nobody: serving everyone is for loopback, with open: true or --demo")
+// errOpen says that a policy that authenticates nobody was to be served where that is not allowed.
+var errOpen = errors.New("the policy authenticates nobody: serving everyone is for loopback, with open: true or --demo")
 
 // open opens "host:port", or "unix:/path" for a socket only its owner may use.
 func open(address string) (net.Listener, error) {
@@ -113,6 +114,7 @@ type certificate struct {
 	certFile, keyFile string
 
 	current atomic.Pointer[tls.Certificate]
+	mu      sync.Mutex // guards stamp
 	stamp   [2]time.Time
 }
 
@@ -158,6 +160,8 @@ func (t *certificate) watch(ctx context.Context, log zerolog.Logger) {
 }
 
 func (t *certificate) refresh(log zerolog.Logger) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.stamps() == t.stamp {
 		return
 	}

@@ -110,7 +110,7 @@ func celPage() string {
 	all := vars.All()
 	for i := range all {
 		v := &all[i]
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", v.Path, cell(fmt.Sprint(v.Type)), v.Phases, cell(v.Doc), code(v.Example))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", v.Path, cell(v.Type.String()), v.Phases, cell(v.Doc), code(v.Example))
 	}
 	b.WriteString("\n## Functions\n\nBeside CEL's own operators and conversions:\n\n| Function | Meaning | Example | gives |\n|---|---|---|---|\n")
 	for _, f := range expr.Functions() {

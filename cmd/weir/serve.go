@@ -17,7 +17,7 @@ import (
 )
 
 // tokenEnv names the variable that holds the admin listener's token.
-const tokenEnv = "WEIR_ADMIN_TOKEN" //nolint:gosec // the name of a variable
+const tokenEnv = "WEIR_ADMIN_TOKEN"
 
 type serveCmd struct {
 	Policy string `arg:"" optional:"" type:"existingfile" help:"Policy file of the default endpoint; none = route by the model's name."`
@@ -132,8 +132,7 @@ func (c *serveCmd) load(a *app, config *server.Config, p *parts, log zerolog.Log
 			a.warnf("%s\n", diags.Error())
 		}
 		if err != nil {
-			var told diag.List
-			if errors.As(err, &told) {
+			if _, told := errors.AsType[diag.List](err); told {
 				return nil, errFailed
 			}
 			return nil, fmt.Errorf("loading the policy of endpoint %s: %w", e.ID, err)

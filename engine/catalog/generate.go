@@ -2,7 +2,7 @@
 
 // Generate writes models.json from public files and from additions.json:
 //
-//	go run engine/catalog/generate.go MODELS_DEV.json LITELLM.json
+//	go run engine/catalog/generate.go MODELS_DEV.json LITELLM.json LITELLM_VERSION
 //
 // The first file gives the models of the built-in providers. The second gives batch prices, where its other prices
 // agree with the first, and the models that additions.json names without saying more. additions.json is kept by hand.
@@ -29,8 +29,8 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) != 2 {
-		return fmt.Errorf("usage: generate.go MODELS_DEV.json LITELLM.json")
+	if len(args) != 3 {
+		return fmt.Errorf("usage: generate.go MODELS_DEV.json LITELLM.json LITELLM_VERSION")
 	}
 	facts, err := load(args[0])
 	if err != nil {
@@ -40,6 +40,9 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
+	named := prices.Sources()
+	named[0].Date = args[2] // the price map has no date of its own
+	prices = prices.WithSources(named)
 	data, err := os.ReadFile(dir + "additions.json")
 	if err != nil {
 		return err

@@ -108,6 +108,10 @@ func (im *importer) add(where string, m *Model) {
 		names = map[string]string{}
 		im.seen[m.ProviderID] = names
 	}
+	if owner, taken := names[strings.ToLower(m.ID)]; taken {
+		im.skip(where, "%s has the model %q already; the first entry counts", m.ProviderID, owner)
+		return
+	}
 	if err := m.check(names); err != nil {
 		im.skip(where, "%v", err)
 		return

@@ -188,7 +188,7 @@ func (f *liteModel) modalities(m *Model) {
 	if kind := map[string]string{
 		"embedding": "embedding", "rerank": "score", "moderation": "score", "image_generation": "image", "audio_speech": "audio",
 	}[f.Mode]; kind != "" {
-		m.OutputModalities = []string{kind}
+		m.OutputModalities, m.MaxOutputTokens = []string{kind}, 0
 		return
 	}
 	if m.OutputModalities == nil {

@@ -141,7 +141,8 @@ func fullDate(date string) string {
 	return date
 }
 
-// features names what a model can do. Kinds that the file does not tell apart are seen from the name.
+// features names what a model can do. Kinds that the file does not tell apart are seen from the name; those that put out
+// no tokens have no limit of them, although the file gives the size of the vector there.
 func (f *devModel) features(m *Model) []string {
 	var out []string
 	add := func(name string, has bool) {
@@ -154,9 +155,9 @@ func (f *devModel) features(m *Model) []string {
 	reranks := strings.Contains(id, "rerank")
 	switch {
 	case embeds && !reranks:
-		m.OutputModalities = []string{"embedding"}
+		m.OutputModalities, m.MaxOutputTokens = []string{"embedding"}, 0
 	case reranks:
-		m.OutputModalities = []string{"score"}
+		m.OutputModalities, m.MaxOutputTokens = []string{"score"}, 0
 	}
 	add("tool-calling", f.ToolCall)
 	add("structured-output", f.StructuredOutput)

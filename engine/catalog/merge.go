@@ -84,7 +84,9 @@ func (m *Model) overlay(o *Model) {
 	m.Snapshots = union(m.Snapshots, o.Snapshots)
 	m.AuthorID = cmp.Or(o.AuthorID, m.AuthorID)
 	m.Author = cmp.Or(o.Author, m.Author)
-	m.DisplayName = cmp.Or(o.DisplayName, m.DisplayName)
+	if o.DisplayName != o.ID { // else nobody named it
+		m.DisplayName = cmp.Or(o.DisplayName, m.DisplayName)
+	}
 	m.Description = cmp.Or(o.Description, m.Description)
 	m.MaxContextWindow = cmp.Or(o.MaxContextWindow, m.MaxContextWindow)
 	m.MaxOutputTokens = cmp.Or(o.MaxOutputTokens, m.MaxOutputTokens)

@@ -100,7 +100,7 @@ func vendorAuthor(provider string) string {
 // the author of the model it was made of, "" where that is not known.
 func authorOf(provider, id, base string) string {
 	table := authorTable()
-	org, name, slashed := strings.Cut(strings.ToLower(id), "/")
+	org, name, slashed := strings.Cut(strings.TrimLeft(strings.ToLower(id), "~"), "/") // a tilde marks names that move
 	if !slashed {
 		org, name = "", org
 	} else if i := strings.LastIndexByte(name, '/'); i >= 0 && org == "accounts" { // a resource name, not an author
