@@ -89,7 +89,7 @@ func TestPages(t *testing.T) {
 			if title != "# "+spec.Name || !strings.HasSuffix(sentence, ".") || strings.Contains(sentence, "\n") {
 				t.Errorf("got title %q and %q, want the name and one sentence", title, sentence)
 			}
-			for _, phase := range strings.SplitSeq(spec.Phases.String(), ", ") {
+			for phase := range strings.SplitSeq(spec.Phases.String(), ", ") {
 				if !strings.Contains(text["Phases"], "`"+phase+"`") {
 					t.Errorf("got no word about %s, want each phase named", phase)
 				}

@@ -14,6 +14,7 @@ import (
 type target struct {
 	model   *model
 	surface *surface
+	name    string // what the provider is asked for; set when the request is built
 }
 
 // dispatchBuffers are kept over exchanges so that an attempt allocates nothing of its own.
@@ -52,7 +53,8 @@ func (r *route) buildRequest(x *Exchange, t target, key string, req *upstream.Re
 	if err != nil {
 		return err
 	}
-	b.path = t.surface.appendTarget(b.path[:0], &x.Request, t.model.cat.ID, query)
+	t.name = r.sentName(x, t.model)
+	b.path = t.surface.appendTarget(b.path[:0], &x.Request, t.name, query)
 	if err := r.buildHeaders(x, t, key); err != nil {
 		return err
 	}
@@ -63,6 +65,24 @@ func (r *route) buildRequest(x *Exchange, t target, key string, req *upstream.Re
 	req.Endpoint, req.Method = t.surface.endpoint, x.Request.Method
 	req.Target, req.Headers, req.Body = view(b.path), b.headers, body
 	return nil
+}
+
+// sentName is the id the provider knows, or the dated snapshot of it that the client pinned.
+func (r *route) sentName(x *Exchange, m *model) string {
+	if len(m.cat.Snapshots) == 0 {
+		return m.cat.ID
+	}
+	for _, name := range x.scratch.names {
+		if prefix, rest, ok := strings.Cut(name, ":"); ok && len(r.universe.named[strings.ToLower(prefix)]) > 0 {
+			name = rest
+		}
+		for _, snapshot := range m.cat.Snapshots {
+			if strings.EqualFold(snapshot, name) {
+				return snapshot
+			}
+		}
+	}
+	return m.cat.ID
 }
 
 func (r *route) queryParams(x *Exchange) (string, error) {
@@ -202,10 +222,10 @@ func (r *route) buildBody(x *Exchange, t target) ([]byte, error) {
 	}
 	b := &x.scratch
 	if req.Form != nil {
-		if req.Form.Model == t.model.cat.ID {
+		if req.Form.Model == t.name {
 			return req.Body, nil
 		}
-		b.body = req.Form.Splice(b.body[:0], t.model.cat.ID)
+		b.body = req.Form.Splice(b.body[:0], t.name)
 		return b.body, nil
 	}
 	b.edits, b.value = b.edits[:0], b.value[:0]
@@ -229,7 +249,7 @@ func (r *route) buildBody(x *Exchange, t target) ([]byte, error) {
 // rewriteBodyModels names the target's model wherever a Gemini body repeats it, then makes the other edits.
 func (r *route) rewriteBodyModels(x *Exchange, t target) ([]byte, error) {
 	b := &x.scratch
-	b.value = wire.AppendString(b.value[:0], "models/"+t.model.cat.ID)
+	b.value = wire.AppendString(b.value[:0], "models/"+t.name)
 	b.body = x.Request.Peek.SpliceModels(b.body[:0], b.value)
 	if len(b.edits) == 0 {
 		return b.body, nil
@@ -279,9 +299,9 @@ func (r *route) modelEdits(x *Exchange, t target) {
 	if req.API.Dialect() == wire.DialectGemini {
 		return
 	}
-	if !req.Peek.HasModel || req.Peek.Model != t.model.cat.ID {
+	if !req.Peek.HasModel || req.Peek.Model != t.name {
 		start := len(b.value)
-		b.value = wire.AppendString(b.value, t.model.cat.ID)
+		b.value = wire.AppendString(b.value, t.name)
 		b.set("model", b.value[start:len(b.value):len(b.value)])
 	}
 	if len(req.Peek.Models) > 0 && !r.vendorModels(x) {
@@ -355,28 +375,4 @@ func (r *route) stripEdits(x *Exchange, t target) {
 		_, there := x.Request.Peek.Doc.Lookup(e.Key)
 		return !there
 	})
-}
-
-// vendorModels reports whether the request's models field belongs to the provider behind the gateway: the model is at a
-// provider that has such a field and no entry names a provider.
-func (r *route) vendorModels(x *Exchange) bool {
-	req := &x.Request
-	if len(req.Peek.Models) == 0 || req.PathModel != "" {
-		return false
-	}
-	prefix, _, ok := strings.Cut(strings.ToLower(req.Peek.Model), ":")
-	if !ok {
-		return false
-	}
-	ps := r.universe.named[prefix]
-	if len(ps) == 0 || ps[0].spec == nil || !slices.Contains(ps[0].spec.AuthorizeParams, "models") {
-		return false
-	}
-	for _, entry := range req.Peek.Models {
-		p, _, ok := strings.Cut(strings.ToLower(entry), ":")
-		if ok && len(r.universe.named[p]) > 0 {
-			return false
-		}
-	}
-	return true
 }

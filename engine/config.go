@@ -19,10 +19,9 @@ type Config struct {
 	// OnSet, where set, is told each variable that the action sets, in order, so that later expressions may read it.
 	OnSet func(name string)
 
-	pos     diag.Pos
-	node    *Node
-	diags   diag.List
-	headers []string
+	pos   diag.Pos
+	node  *Node
+	diags diag.List
 }
 
 // NewConfig makes the configuration of an action from its config node, nil where the policy gave none, and checks it
@@ -55,9 +54,6 @@ func (c *Config) Errorf(n *Node, code, format string, args ...any) {
 // Diagnostics returns what was found wrong so far.
 func (c *Config) Diagnostics() diag.List { return c.diags }
 
-// Headers lists the request headers that the templates compiled so far read, in lower case.
-func (c *Config) Headers() []string { return c.headers }
-
 // Node returns the value of a field, nil where it is missing or null.
 func (c *Config) Node(field string) *Node {
 	n := c.node.Get(field)
@@ -78,11 +74,11 @@ func (c *Config) String(field string) string {
 // Int returns an integer field, its default where it is missing.
 func (c *Config) Int(field string) int64 {
 	if n := c.Node(field); n != nil {
-		i, _ := n.Value.(int64) //nolint:errcheck // another type has been reported by the check of fields
+		i, _ := n.Value.(int64) // another type has been reported by the check of fields
 		return i
 	}
 	var i int64
-	_, _ = fmt.Sscan(c.field(field).Default, &i) //nolint:errcheck // no default is zero
+	_, _ = fmt.Sscan(c.field(field).Default, &i) // no default is zero
 	return i
 }
 
@@ -155,7 +151,8 @@ func (c *Config) compile(n *Node) *expr.Template {
 		return nil // reported by the check of fields
 	}
 	t, diags := c.Env.Template(c.Phase, n.Text)
-	for _, d := range diags {
+	for i := range diags {
+		d := diags[i]
 		if !d.Pos.IsValid() {
 			d.Pos, d.End = n.Pos, n.End
 		}
@@ -164,7 +161,6 @@ func (c *Config) compile(n *Node) *expr.Template {
 	if t == nil || diags.HasErrors() {
 		return nil
 	}
-	c.headers = append(c.headers, t.Headers()...)
 	return t
 }
 

@@ -77,7 +77,7 @@ func (c *Config) checkField(n *Node, f *Field, prefix string) {
 	}
 	switch f.Type {
 	case FieldInt:
-		i, _ := n.Value.(int64) //nolint:errcheck // the type was checked above
+		i, _ := n.Value.(int64) // the type was checked above
 		if (f.Min != 0 || f.Max != 0) && (i < f.Min || i > f.Max) {
 			c.Errorf(n, "out_of_range", "%q must be between %d and %d, got %d", name, f.Min, f.Max, i)
 		}

@@ -134,10 +134,29 @@ func (e *Error) HTTPStatus() int {
 	return e.Code.Fact().Status
 }
 
+// kind is the error type in OpenAI's terms: the code's own, or that of the status which a policy or a provider gave.
+func (e *Error) kind() string {
+	fact := e.Code.Fact()
+	switch status := e.HTTPStatus(); {
+	case status == fact.Status:
+		return fact.Type
+	case status == 401:
+		return "authentication_error"
+	case status == 403:
+		return "permission_error"
+	case status == 429:
+		return "rate_limit_error"
+	case status >= 500:
+		return "api_error"
+	default:
+		return "invalid_request_error"
+	}
+}
+
 // Body is the error in the form that package wire writes for each dialect.
 func (e *Error) Body(requestID string) wire.ErrorBody {
 	return wire.ErrorBody{
-		Status: e.HTTPStatus(), Type: e.Code.Fact().Type, Code: string(e.Code),
+		Status: e.HTTPStatus(), Type: e.kind(), Code: string(e.Code),
 		Message: e.Message, Param: e.Param, RequestID: requestID,
 	}
 }

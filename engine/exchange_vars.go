@@ -90,7 +90,7 @@ var varReaders = [vars.Count]func(*Exchange) vars.Value{
 	vars.EndpointURL:      func(x *Exchange) vars.Value { return vars.String(x.endpoint().URL) },
 	vars.EndpointPort:     func(x *Exchange) vars.Value { return vars.Int(int64(x.endpoint().Port)) },
 
-	vars.TimeNow:     func(*Exchange) vars.Value { return vars.String(time.Now().UTC().Format(time.RFC3339)) },
+	vars.TimeNow:     func(x *Exchange) vars.Value { return vars.String(x.now().UTC().Format(time.RFC3339)) },
 	vars.TimeHour:    func(x *Exchange) vars.Value { return vars.Int(int64(x.localTime().Hour())) },
 	vars.TimeWeekday: func(x *Exchange) vars.Value { return vars.Int(int64(x.localTime().Weekday())) },
 	vars.TimeDate:    func(x *Exchange) vars.Value { return vars.String(x.localTime().Format(time.DateOnly)) },
@@ -213,8 +213,16 @@ func (x *Exchange) clientIP() string {
 	return ""
 }
 
+// now is the time by the gateway's clock, which tests may set.
+func (x *Exchange) now() time.Time {
+	if x.plan == nil {
+		return time.Now()
+	}
+	return x.plan.rt.now()
+}
+
 func (x *Exchange) localTime() time.Time {
-	now := time.Now().UTC()
+	now := x.now().UTC()
 	if x.plan != nil && x.plan.location != nil {
 		return now.In(x.plan.location)
 	}

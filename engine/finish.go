@@ -81,6 +81,9 @@ func (x *Exchange) Finish() {
 	}
 }
 
+// maxLogName bounds a model's name in the log: longer ones are not real, and the client chose them.
+const maxLogName = 256
+
 // LogFields writes the exchange's facts into a log event: one line an exchange, without bodies and without secrets.
 func (x *Exchange) LogFields(e *zerolog.Event) {
 	r := &x.Request
@@ -96,7 +99,7 @@ func (x *Exchange) LogFields(e *zerolog.Event) {
 		e.Str("endpoint", x.Endpoint.ID)
 	}
 	if name := r.model(); name != "" {
-		e.Str("asked_model", name)
+		e.Str("asked_model", name[:min(len(name), maxLogName)])
 	}
 	if x.current != nil {
 		e.Str("provider", x.current.Provider).Str("model", x.current.Model).Int("attempts", len(x.attempts))

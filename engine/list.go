@@ -24,7 +24,7 @@ func (p *Plan) Models(x *Exchange, d wire.Dialect) ([]wire.ModelEntry, error) {
 		out = append(out, wire.ModelEntry{ID: "auto", DisplayName: "Chosen by the gateway", OwnedBy: "weir"})
 	}
 	for _, m := range usable {
-		if m.provider.surfaces[d] == nil {
+		if !m.provider.speaksDialect(d) {
 			continue
 		}
 		out = append(out, r.entry(m))
@@ -50,7 +50,7 @@ func (p *Plan) Model(x *Exchange, d wire.Dialect, name string) (wire.ModelEntry,
 		return wire.ModelEntry{}, res.err
 	}
 	for _, m := range res.models {
-		if slices.Contains(usable, m) && m.provider.surfaces[d] != nil {
+		if slices.Contains(usable, m) && m.provider.speaksDialect(d) {
 			return r.entry(m), nil
 		}
 	}

@@ -120,29 +120,6 @@ func (r *route) reachable(x *Exchange) (choice, error) {
 	return c, nil
 }
 
-// authoriseVendorModels checks each entry of a provider's own models field where the route limits models.
-func (r *route) authoriseVendorModels(x *Exchange) error {
-	if !r.restricted {
-		return nil
-	}
-	prefix, _, _ := strings.Cut(x.Request.Peek.Model, ":")
-	for _, entry := range x.Request.Peek.Models {
-		res := r.universe.resolve(prefix+":"+entry, func() []string { return nil })
-		c := choice{named: true}
-		c.add(res.models)
-		if res.err == nil && len(r.cfg.Strategies) > 0 {
-			res.err = asPointer(r.strategise(x, &c))
-		}
-		if res.err == nil {
-			res.err = asPointer(r.require(x, &c))
-		}
-		if res.err != nil {
-			return &Error{Code: CodeModelNotAllowed, Param: "models", Message: "models entry " + quoteName(entry) + " is not allowed here"}
-		}
-	}
-	return nil
-}
-
 func asPointer(err error) *Error {
 	if err == nil {
 		return nil

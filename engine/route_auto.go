@@ -46,11 +46,11 @@ func kindOf(api wire.API) autoKind {
 func kindOfModel(m *catalog.Model) autoKind {
 	id := strings.ToLower(m.ID)
 	switch {
-	case slices.Contains(m.SupportedFeatures, "embeddings") || strings.Contains(id, "embed"):
+	case slices.Contains(m.OutputModalities, "embedding") || slices.Contains(m.SupportedFeatures, "embeddings") || strings.Contains(id, "embed"):
 		return autoEmbedding
 	case strings.Contains(id, "moderation"):
 		return autoModeration
-	case strings.Contains(id, "rerank"):
+	case slices.Contains(m.OutputModalities, "score") || strings.Contains(id, "rerank"):
 		return autoRerank
 	case strings.Contains(id, "whisper") || strings.Contains(id, "transcribe"):
 		return autoTranscription

@@ -26,6 +26,8 @@ type RuntimeOptions struct {
 	Local []string
 	// Demo is the simulated provider of --demo, nil otherwise.
 	Demo *DemoProvider
+	// Locate moves base URLs elsewhere: simulators in policy scripts. Nil = nowhere else.
+	Locate func(provider, base string) string
 	// HideRouting leaves x-weir-provider, x-weir-model and x-weir-attempts out of answers.
 	HideRouting HeaderMode
 	// Trace puts the whole story of each route into the log line.
@@ -69,6 +71,7 @@ type Runtime struct {
 	local       []string
 	demo        *DemoProvider
 	hideRouting bool
+	locate      func(provider, base string) string
 	logTrace    bool
 	log         zerolog.Logger
 	now         func() time.Time
@@ -86,7 +89,7 @@ type Runtime struct {
 // NewRuntime makes a runtime. It starts nothing.
 func NewRuntime(o RuntimeOptions) *Runtime {
 	rt := &Runtime{
-		client: o.Client, catalog: o.Catalog, specs: o.Providers, env: o.Env, local: o.Local, demo: o.Demo, hideRouting: o.HideRouting == HeadersHidden, logTrace: o.Trace == TraceLogged,
+		client: o.Client, catalog: o.Catalog, specs: o.Providers, env: o.Env, local: o.Local, demo: o.Demo, locate: o.Locate, hideRouting: o.HideRouting == HeadersHidden, logTrace: o.Trace == TraceLogged,
 		log: o.Log, now: o.Now, stored: newStoredIDs(maxStoredIDs),
 		providers: map[string]*providerHealth{}, keys: map[string]*keyHealth{}, models: map[string]*modelStats{},
 	}

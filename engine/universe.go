@@ -19,7 +19,7 @@ type provider struct {
 	custom   bool
 	demo     bool
 	off      string // why nothing can be sent to it; "" = on
-	surfaces [3]*surface
+	surfaces []*surface
 	keys     []*apiKey
 	dynamic  []*expr.Template // keys that hold ${...}
 	keyless  bool             // answers without a key
@@ -34,23 +34,30 @@ func (p *provider) hasKeys() bool { return len(p.keys) > 0 || len(p.dynamic) > 0
 func (p *provider) speaks(api wire.API) bool { return p.surfaceFor(api) != nil }
 
 func (p *provider) surfaceFor(api wire.API) *surface {
-	if s := p.surfaces[api.Dialect()]; s != nil && s.speaks(api) {
-		return s
+	for _, s := range p.surfaces {
+		if s.speaks(api) {
+			return s
+		}
 	}
 	return nil
+}
+
+func (p *provider) speaksDialect(d wire.Dialect) bool {
+	return slices.ContainsFunc(p.surfaces, func(s *surface) bool { return s.dialect == d })
 }
 
 func (p *provider) passesUnknown() bool { return !p.demo }
 
 // model is one model of one provider in one plan. It is the catalog.Live of its own entry.
 type model struct {
-	cat      catalog.Model
-	provider *provider
-	stats    *modelStats // the whole gateway
-	local    *modelStats // this policy
-	weight   int
-	rank     int // order of configuration, then of the catalog
-	now      func() time.Time
+	cat        catalog.Model
+	provider   *provider
+	stats      *modelStats // the whole gateway
+	local      *modelStats // this policy
+	weight     int
+	configured bool // stands in the policy
+	rank       int  // order of configuration, then of the catalog
+	now        func() time.Time
 }
 
 // Metrics returns the rolling figures for a scope.

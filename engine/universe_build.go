@@ -151,6 +151,10 @@ func (b *universeBuilder) connect(p *provider, cfg *ProviderConfig) string {
 		if cfg.Auth != "" {
 			s.Auth = authByName(cfg.Auth)
 		}
+		if rt.locate != nil { // proxies and certificates are of the way to the vendor
+			at = rt.locate(p.id, at)
+			cfg = &ProviderConfig{Pos: cfg.Pos, ID: cfg.ID, Auth: cfg.Auth}
+		}
 		made, err := rt.newSurface(s, at, cfg)
 		if err != nil {
 			b.errorf(cfg.Pos, "invalid_base_url", "provider %q: %v", cfg.ID, err)
@@ -161,16 +165,13 @@ func (b *universeBuilder) connect(p *provider, cfg *ProviderConfig) string {
 	return cmp.Or(base, cfg.BaseURL)
 }
 
+// addSurface adds a surface; of two that serve one API the later one does, which lets an entry for one API stand beside
+// an entry for the rest of its dialect.
 func (p *provider) addSurface(s *surface) {
-	old := p.surfaces[s.dialect]
-	if old == nil {
-		p.surfaces[s.dialect] = s
-		return
+	for _, old := range p.surfaces {
+		old.apis &^= s.apis
 	}
-	old.apis |= s.apis
-	for api, params := range s.params {
-		old.permit(api, params)
-	}
+	p.surfaces = append(p.surfaces, s)
 }
 
 // surfacesOf is what the policy says the provider speaks, else what its spec says, else OpenAI.

@@ -16,7 +16,7 @@ func (b *universeBuilder) modelsOf(p *provider, cfg *ProviderConfig) {
 	if p.spec != nil {
 		for _, known := range b.u.rt.catalog.Models(cmp.Or(p.spec.CatalogID, p.spec.ID)) {
 			entry := *known
-			i := slices.IndexFunc(cfg.Models, func(c ModelConfig) bool { return sameModel(known, c.ID) })
+			i := slices.IndexFunc(cfg.Models, func(c ModelConfig) bool { return known.Is(c.ID) })
 			if i < 0 {
 				if !b.u.onlyKnown {
 					b.addModel(p, entry, nil)
@@ -34,11 +34,6 @@ func (b *universeBuilder) modelsOf(p *provider, cfg *ProviderConfig) {
 	}
 }
 
-func sameModel(m *catalog.Model, name string) bool {
-	return strings.EqualFold(m.ID, name) ||
-		slices.ContainsFunc(m.IDAliases, func(a string) bool { return strings.EqualFold(a, name) })
-}
-
 func (b *universeBuilder) addModel(p *provider, entry catalog.Model, cfg *ModelConfig) {
 	entry.ProviderID, entry.Provider, entry.Custom, entry.Known = p.id, p.cat, p.custom, true
 	entry.Metadata = p.cat.Metadata
@@ -52,7 +47,7 @@ func (b *universeBuilder) addModel(p *provider, entry catalog.Model, cfg *ModelC
 	}
 	rt := b.u.rt
 	m := &model{
-		cat: entry, provider: p, now: rt.now, weight: weight, rank: b.rank,
+		cat: entry, provider: p, configured: cfg != nil, now: rt.now, weight: weight, rank: b.rank,
 		stats: rt.modelStats("", p.id, entry.ID), local: rt.modelStats(b.u.plan, p.id, entry.ID),
 	}
 	m.cat.Live = m
@@ -65,11 +60,11 @@ func (b *universeBuilder) addModel(p *provider, entry catalog.Model, cfg *ModelC
 	}
 	for _, name := range append([]string{entry.ID}, entry.IDAliases...) {
 		key := strings.ToLower(name)
-		if old := ids[key]; old != nil && old.cat.ID != entry.ID && cfg != nil {
+		if old := ids[key]; old != nil && old.cat.ID != entry.ID && cfg != nil && old.configured {
 			b.errorf(cfg.Pos, "duplicate_name", "model name %q of provider %q is already that of %q", name, p.id, old.cat.ID)
 			continue
 		}
-		if ids[key] == nil {
+		if ids[key] == nil || cfg != nil { // a name that the policy gives goes before one of the catalog
 			ids[key] = m
 		}
 	}

@@ -50,8 +50,9 @@ func seeds(f *testing.F) []string {
 
 // yamlBlocks returns the fenced yaml blocks of a page.
 func yamlBlocks(page string) []string {
-	out := []string{}
-	for _, m := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(page, -1) {
+	matches := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(page, -1)
+	out := make([]string, 0, len(matches))
+	for _, m := range matches {
 		out = append(out, m[1])
 	}
 	return out

@@ -100,6 +100,9 @@ func (o *object) must(name string) string {
 
 func (o *object) strs(name string) []string {
 	items := o.list(name)
+	if len(items) == 0 {
+		return nil // nothing said, which keeps what the catalog says
+	}
 	out := make([]string, 0, len(items))
 	for _, item := range items {
 		out = append(out, o.plain(item, name))

@@ -58,7 +58,7 @@ func join(t *testing.T, base, version, path string) string {
 
 func TestRegistryOrder(t *testing.T) {
 	specs := Registry()
-	var got []string
+	got := make([]string, 0, len(specs))
 	for i := range specs {
 		got = append(got, specs[i].ID)
 	}

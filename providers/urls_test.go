@@ -56,3 +56,58 @@ func apisOf(d wire.Dialect, listed []wire.API) []wire.API {
 		return []wire.API{wire.GeminiGenerate}
 	}
 }
+
+// TestIndex compares the table of docs/providers.md with the specs.
+func TestIndex(t *testing.T) {
+	page, err := os.ReadFile("../docs/providers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.SplitSeq(string(page), "\n") {
+		if strings.HasPrefix(line, "| [`") {
+			got = append(got, line)
+		}
+	}
+	specs := Registry()
+	want := make([]string, 0, len(specs))
+	for i := range specs {
+		spec := &specs[i]
+		cells := [6]string{
+			fmt.Sprintf("[%#q](../providers/%s.md)", spec.ID, strings.ReplaceAll(spec.ID, "-", "_")),
+			"`" + strings.Join(spec.Aliases, "`, `") + "`", "`" + spec.Env[0] + "`",
+		}
+		served := map[wire.API]bool{}
+		for _, s := range spec.Surfaces {
+			for _, api := range apisOf(s.Dialect, s.APIs) {
+				served[api] = true
+			}
+		}
+		columns := [3][]wire.API{
+			{
+				wire.OpenAIChat, wire.OpenAICompletions, wire.OpenAIResponses, wire.OpenAIEmbeddings, wire.OpenAIImages,
+				wire.OpenAISpeech, wire.OpenAITranscriptions, wire.OpenAIModerations, wire.OpenAIRerank,
+			},
+			{wire.AnthropicMessages, wire.AnthropicCountTokens},
+			{wire.GeminiGenerate},
+		}
+		for c, apis := range columns {
+			var names []string
+			for _, api := range apis {
+				if _, short, _ := strings.Cut(api.String(), "."); served[api] {
+					names = append(names, strings.Replace(short, "generate", "all", 1))
+				}
+			}
+			cells[3+c] = strings.Join(names, ", ")
+		}
+		for c := range cells {
+			if strings.Trim(cells[c], "`") == "" {
+				cells[c] = "-"
+			}
+		}
+		want = append(want, "| "+strings.Join(cells[:], " | ")+" |")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("docs/providers.md (-specs +page):\n%s", diff)
+	}
+}

@@ -16,6 +16,8 @@ const (
 	logQueue = 4096
 	// logLine is the largest buffer that is kept for another line.
 	logLine = 4 << 10
+	// logBatch is how much is written at once: what a pipe takes without waiting.
+	logBatch = 64 << 10
 	// logLast is how long the end of the process waits for a log that takes nothing.
 	logLast = 2 * time.Second
 	// logField caps one field that clients choose, such as the path.
@@ -31,17 +33,22 @@ type accessLog struct {
 	stats   *stats
 	log     zerolog.Logger
 	enabled bool
+	console bool // one line a write
+	quit    chan struct{}
 	done    chan struct{}
 	once    sync.Once
 }
 
 func newAccessLog(out io.Writer, s *stats, format string) *accessLog {
-	a := &accessLog{out: out, stats: s, enabled: out != nil, lines: make(chan *[]byte, logQueue), done: make(chan struct{})}
+	a := &accessLog{
+		out: out, stats: s, enabled: out != nil, console: format == "console", lines: make(chan *[]byte, logQueue),
+		quit: make(chan struct{}), done: make(chan struct{}),
+	}
 	if !a.enabled {
 		close(a.done)
 		return a
 	}
-	if format == "console" {
+	if a.console {
 		a.out = zerolog.ConsoleWriter{Out: out, NoColor: true}
 	}
 	a.log = zerolog.New(a).With().Timestamp().Logger()
@@ -51,17 +58,36 @@ func newAccessLog(out io.Writer, s *stats, format string) *accessLog {
 
 func (a *accessLog) drain() {
 	defer close(a.done)
-	var buf []byte
-	for line := range a.lines {
-		if line == nil {
+	buf := make([]byte, 0, logBatch)
+	for {
+		select {
+		case line := <-a.lines:
+			buf = a.flush(buf, line)
+		case <-a.quit:
+			for len(a.lines) > 0 {
+				buf = a.flush(buf, <-a.lines)
+			}
 			return
 		}
-		buf = clean(buf[:0], *line)
-		if _, err := a.out.Write(buf); err != nil {
-			a.stats.logsDropped.Add(1)
-		}
-		a.release(line)
 	}
+}
+
+// flush writes a line with those that wait already, so that a busy log is written in larger pieces. The console form
+// is made of one line at a time.
+func (a *accessLog) flush(buf []byte, line *[]byte) []byte {
+	buf = clean(buf[:0], *line)
+	a.release(line)
+	lines := int64(1)
+	for !a.console && len(buf) < logBatch && len(a.lines) > 0 {
+		line = <-a.lines
+		buf = clean(buf, *line)
+		a.release(line)
+		lines++
+	}
+	if _, err := a.out.Write(buf); err != nil {
+		a.stats.logsDropped.Add(lines)
+	}
+	return buf
 }
 
 func (a *accessLog) release(line *[]byte) {
@@ -95,14 +121,9 @@ func (a *accessLog) close() {
 	if !a.enabled {
 		return
 	}
+	a.once.Do(func() { close(a.quit) })
 	t := time.NewTimer(logLast)
 	defer t.Stop()
-	a.once.Do(func() {
-		select {
-		case a.lines <- nil:
-		case <-t.C:
-		}
-	})
 	select {
 	case <-a.done:
 	case <-t.C:
@@ -132,6 +153,9 @@ func (a *accessLog) write(v *visit) {
 // clean makes a line of JSON safe to read in a terminal, whoever chose the words in it: texts are capped, and what moves
 // the cursor or turns the direction of writing is escaped. zerolog has escaped the control characters of ASCII.
 func clean(dst, line []byte) []byte {
+	if plain(line) {
+		return append(dst, line...)
+	}
 	quoted, size := false, 0
 	for i := 0; i < len(line); {
 		c := line[i]
@@ -160,6 +184,23 @@ func clean(dst, line []byte) []byte {
 		i += width
 	}
 	return dst
+}
+
+// plain reports whether there is nothing in the line that clean would change; most lines are.
+func plain(line []byte) bool {
+	quote := 0
+	for i, c := range line {
+		switch {
+		case c >= 0x7f, c == '\\':
+			return false
+		case c == '"':
+			if i-quote > logField {
+				return false
+			}
+			quote = i
+		}
+	}
+	return true
 }
 
 // escapeWidth is the length of the escape at the start of s.

@@ -58,7 +58,7 @@ func (a *app) newParts(c *server.Config, log zerolog.Logger, opts ...partOption)
 	}
 	p := &parts{client: upstream.New(upstream.Options{})}
 	o := engine.RuntimeOptions{
-		Client: p.client, Catalog: models, Providers: providers.Registry(), Env: a.getenv, Log: log,
+		Client: p.client, Catalog: models, Providers: providers.Registry(), Env: providers.Environment(a.getenv), Log: log,
 	}
 	if !c.RoutingHeaders {
 		o.HideRouting = engine.HeadersHidden
@@ -115,8 +115,9 @@ func (a *app) probeURL(s *engine.ProviderSpec) (string, bool) {
 		return "", false
 	}
 	base, named := s.BaseURL, false
+	getenv := providers.Environment(a.getenv)
 	for _, name := range s.BaseURLEnv {
-		if v, ok := a.getenv(name); ok && v != "" {
+		if v, ok := getenv(name); ok && v != "" {
 			base, named = v, true
 			break
 		}

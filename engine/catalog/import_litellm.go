@@ -205,11 +205,21 @@ func (f *liteModel) features() []string {
 		name string
 		has  bool
 	}{
-		{"tool-calling", f.Tools}, {"structured-output", f.Schema}, {"reasoning", f.Reasoning}, {"vision", f.Vision},
-		{"attachments", f.PDF}, {"prompt-caching", f.Caching}, {"web-search", f.WebSearch}, {"computer-use", f.ComputerUse},
-		{"embeddings", f.Mode == "embedding"}, {"rerank", f.Mode == "rerank"}, {"moderation", f.Mode == "moderation"},
-		{"image-generation", f.Mode == "image_generation"}, {"speech", f.Mode == "audio_speech"},
-		{"transcription", f.Mode == "audio_transcription"}, {"completions", f.Mode == "completion"},
+		{"tool-calling", f.Tools},
+		{"structured-output", f.Schema},
+		{"reasoning", f.Reasoning},
+		{"vision", f.Vision},
+		{"attachments", f.PDF},
+		{"prompt-caching", f.Caching},
+		{"web-search", f.WebSearch},
+		{"computer-use", f.ComputerUse},
+		{"embeddings", f.Mode == "embedding"},
+		{"rerank", f.Mode == "rerank"},
+		{"moderation", f.Mode == "moderation"},
+		{"image-generation", f.Mode == "image_generation"},
+		{"speech", f.Mode == "audio_speech"},
+		{"transcription", f.Mode == "audio_transcription"},
+		{"completions", f.Mode == "completion"},
 	} {
 		if feature.has {
 			out = append(out, feature.name)

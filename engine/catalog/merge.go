@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Merge makes a catalog of both: what over knows stands above what c knows, field by field, aliases are joined, and new
-// models follow the old ones of their provider. An entry of c whose id is an alias in over becomes that alias, so that
-// no name stands for two models of one provider.
+// Merge makes a catalog of both: what over knows stands above what c knows, field by field, aliases and refused
+// parameters are joined, and new models follow the old ones of their provider. An entry of c whose id is an alias in over
+// becomes that alias, so that no name stands for two models of one provider.
 func (c *Catalog) Merge(over *Catalog) *Catalog {
-	var models []*Model
+	models := make([]*Model, 0, c.Len()+over.Len())
 	authors := map[string]*Author{}
 	for _, id := range union(c.Providers(), over.Providers()) {
 		models = append(models, mergeModels(c.Models(id), over.Models(id))...)
@@ -82,6 +82,7 @@ func (m *Model) dropAliases(byName map[string]*Model) {
 func (m *Model) overlay(o *Model) {
 	m.IDAliases = union(m.IDAliases, o.IDAliases)
 	m.Snapshots = union(m.Snapshots, o.Snapshots)
+	m.UnsupportedParams = union(m.UnsupportedParams, o.UnsupportedParams) // public files know fewer of them
 	m.AuthorID = cmp.Or(o.AuthorID, m.AuthorID)
 	m.Author = cmp.Or(o.Author, m.Author)
 	if o.DisplayName != o.ID { // else nobody named it
@@ -100,7 +101,6 @@ func (m *Model) overlay(o *Model) {
 		{&m.InputModalities, &o.InputModalities},
 		{&m.OutputModalities, &o.OutputModalities},
 		{&m.SupportedFeatures, &o.SupportedFeatures},
-		{&m.UnsupportedParams, &o.UnsupportedParams},
 	} {
 		if *list.from != nil {
 			*list.to = *list.from

@@ -50,11 +50,17 @@ type authorFacts struct {
 // authorTable lists authors, as their names are spelled at the largest aggregator.
 func authorTable() []authorFacts {
 	return []authorFacts{
-		{"openai", "OpenAI", nil, []string{"gpt-", "o1", "o3", "o4-", "chatgpt-", "text-embedding-", "whisper", "tts-", "dall-e", "omni-moderation", "codex-", "computer-use"}},
+		{"openai", "OpenAI", nil, []string{
+			"gpt-", "o1", "o3", "o4-", "chatgpt-", "text-embedding-", "whisper", "tts-", "dall-e", "omni-moderation", "codex-",
+			"computer-use",
+		}},
 		{"anthropic", "Anthropic", nil, []string{"claude"}},
 		{"google", "Google", nil, []string{"gemini", "gemma", "imagen", "veo-", "paligemma", "learnlm"}},
 		{"meta-llama", "Meta", []string{"meta", "facebook"}, []string{"llama", "meta-llama"}},
-		{"mistralai", "Mistral AI", []string{"mistral"}, []string{"mistral", "ministral", "mixtral", "codestral", "devstral", "magistral", "pixtral", "voxtral", "open-mistral", "open-mixtral", "labs-"}},
+		{"mistralai", "Mistral AI", []string{"mistral"}, []string{
+			"mistral", "ministral", "mixtral", "codestral", "devstral", "magistral", "pixtral", "voxtral", "open-mistral",
+			"open-mixtral", "labs-",
+		}},
 		{"deepseek", "DeepSeek", []string{"deepseek-ai"}, []string{"deepseek"}},
 		{"qwen", "Qwen", []string{"alibaba"}, []string{"qwen", "qwq", "qvq"}},
 		{"moonshotai", "Moonshot AI", []string{"moonshot"}, []string{"kimi", "moonshot"}},

@@ -152,7 +152,8 @@ func showCall(call *sim.Call, like *string) string {
 	hasBody := true
 	if like == nil || *like == "" {
 		for _, h := range call.Headers {
-			if !strings.EqualFold(h.Name, "host") { // the simulator's address is another in each run
+			// the simulator's address is another in each run, and the length is the body's
+			if !strings.EqualFold(h.Name, "host") && !strings.EqualFold(h.Name, "content-length") {
 				b.WriteString(h.Name + ": " + h.Value + "\n")
 			}
 		}

@@ -61,7 +61,7 @@ func (w *world) rewrite() {
 			}
 		}
 	}
-	_ = os.WriteFile(w.script, txtar.Format(archive), 0o600) //nolint:errcheck // the next run without Update tells
+	_ = os.WriteFile(w.script, txtar.Format(archive), 0o600) // the next run without Update tells
 }
 
 // keep writes a text that the builtin verbs grep and cmp may look at.

@@ -8,9 +8,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"weir/engine"
-	"weir/providers"
 	"weir/providers/sim"
 )
 
@@ -19,6 +19,7 @@ type upstream struct {
 	name   string
 	base   string // its scheme and host
 	server *sim.Server
+	socket net.Listener
 	served chan struct{} // closed when it no longer serves
 	seen   int           // calls of the journal that were made before the last request
 }
@@ -31,16 +32,17 @@ func (w *world) serve(name string, o sim.Options) (*upstream, error) {
 		return nil, fmt.Errorf("starting the simulator of %s: %w", name, err)
 	}
 	o.Now = w.clock.read
-	u := &upstream{name: name, base: "http://" + ln.Addr().String(), server: sim.New(o), served: make(chan struct{})}
+	u := &upstream{name: name, base: "http://" + ln.Addr().String(), server: sim.New(o), socket: ln, served: make(chan struct{})}
 	go func() {
 		defer close(u.served)
-		_ = u.server.Serve(ln) //nolint:errcheck // it ends with the script; a call that is not answered fails there
+		_ = u.server.Serve(ln) // it ends with the script; a call that is not answered fails there
 	}()
 	return u, nil
 }
 
 func (u *upstream) close() {
-	_ = u.server.Close() //nolint:errcheck // the script is over
+	_ = u.server.Close() // the script is over
+	_ = u.socket.Close() // closed already, unless the script ended before the simulator served
 	<-u.served
 }
 
@@ -108,42 +110,6 @@ func (w *world) locate(provider, base string) string {
 	return moved
 }
 
-// localSpecs are the built-in providers with their base URLs moved to the script's simulators.
-func (w *world) localSpecs() []engine.ProviderSpec {
-	specs, env := slices.Clone(w.specs), providers.Environment(w.getenv)
-	for i := range specs {
-		s := &specs[i]
-		for _, name := range s.BaseURLEnv {
-			if base, ok := env(name); ok && base != "" {
-				s.BaseURL = base
-				break
-			}
-		}
-		s.BaseURL, s.BaseURLEnv = w.locate(s.ID, s.BaseURL), nil
-		s.Surfaces = slices.Clone(s.Surfaces)
-		for k := range s.Surfaces {
-			s.Surfaces[k].BaseURL = w.locate(s.ID, s.Surfaces[k].BaseURL)
-		}
-	}
-	return specs
-}
-
-// redirect moves the base URLs that a policy gives to the script's simulators. Proxies and certificates are of the way to
-// the vendor and go with it.
-func (w *world) redirect(configs []engine.ProviderConfig) []engine.ProviderConfig {
-	configs = slices.Clone(configs)
-	for i := range configs {
-		c := &configs[i]
-		c.BaseURL = w.locate(c.ID, c.BaseURL)
-		c.TLS, c.Proxy = engine.ProviderTLS{}, ""
-		c.Surfaces = slices.Clone(c.Surfaces)
-		for k := range c.Surfaces {
-			c.Surfaces[k].BaseURL = w.locate(c.ID, c.Surfaces[k].BaseURL)
-		}
-	}
-	return configs
-}
-
 // answering lists the simulated providers that need no key, as if they had been found at their usual address.
 func (w *world) answering() []string {
 	var ids []string
@@ -158,8 +124,9 @@ func (w *world) answering() []string {
 // strays names the providers that were called although the script does not simulate them.
 func (w *world) strays() []string {
 	var names []string
-	for _, c := range w.stray.calls() {
-		name, _, _ := strings.Cut(strings.TrimPrefix(c.Path, "/"), "/")
+	calls := w.stray.calls()
+	for i := range calls {
+		name, _, _ := strings.Cut(strings.TrimPrefix(calls[i].Path, "/"), "/")
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
@@ -179,15 +146,16 @@ func (w *world) markCalls() {
 func (w *world) sequence() []string {
 	type made struct {
 		name string
-		call sim.Call
+		at   time.Time
 	}
 	var all []made
 	for _, u := range w.upstreams {
-		for _, c := range u.calls() {
-			all = append(all, made{u.name, c})
+		calls := u.calls()
+		for i := range calls {
+			all = append(all, made{u.name, calls[i].Began})
 		}
 	}
-	slices.SortFunc(all, func(a, b made) int { return a.call.Began.Compare(b.call.Began) })
+	slices.SortFunc(all, func(a, b made) int { return a.at.Compare(b.at) })
 	names := make([]string, len(all))
 	for i := range all {
 		names[i] = all[i].name

@@ -36,7 +36,7 @@ func (r *report) FailNow() {
 }
 
 // Log keeps a part of the transcript.
-func (r *report) Log(args ...any) { r.log.WriteString(fmt.Sprintln(args...)) }
+func (r *report) Log(args ...any) { fmt.Fprintln(&r.log, args...) }
 
 // Parallel does nothing: scripts run one after the other, so that the report has one order.
 func (*report) Parallel() {}

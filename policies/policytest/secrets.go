@@ -7,7 +7,8 @@ import (
 	"weir/providers/sim"
 )
 
-// getenv is the environment of the script's gateway: what the script set, and a key for every simulated provider.
+// getenv is the environment of the script's gateway: what the script set, and a key for every simulated provider that
+// wants one.
 func (w *world) getenv(name string) (string, bool) {
 	if value, ok := w.secrets[name]; ok {
 		return value.text, !value.missing
@@ -26,9 +27,13 @@ type secret struct {
 	missing bool
 }
 
-// keyNames are the variables that hold the key of a provider: a built-in one says so, a custom one gets a plain name.
+// keyNames are the variables that hold the key of a provider: a built-in one says so, unless it answers without; a custom
+// one gets a plain name.
 func (w *world) keyNames(id string) []string {
 	if spec := w.spec(id); spec != nil {
+		if spec.KeyOptional {
+			return nil
+		}
 		return spec.Env
 	}
 	return []string{strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(id)) + "_API_KEY"}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +29,7 @@ type answer struct {
 func (a *answer) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %d %s\n", a.proto, a.status, http.StatusText(a.status))
-	_ = a.headers.Write(&b) //nolint:errcheck // a builder takes everything
+	_ = a.headers.Write(&b) // a builder takes everything
 	const shown = 2 << 10   // enough for any error and the beginning of a stream
 	fmt.Fprintf(&b, "\n%s", a.body[:min(len(a.body), shown)])
 	if len(a.body) > shown {
@@ -54,7 +55,7 @@ func parseRequest(text string) (*request, error) {
 	head, body, _ := strings.Cut(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n")
 	line, rest, _ := strings.Cut(strings.TrimRight(head, "\n"), "\n")
 	words := strings.Fields(line)
-	if len(words) < 2 || len(words) > 3 {
+	if len(words) < 2 || len(words) > 3 || strings.ContainsAny(words[0], `{"':`) {
 		return nil, errors.New("a request begins with a method and a path, such as POST /v1/chat/completions")
 	}
 	if len(words) == 2 {
@@ -89,7 +90,7 @@ func (r *request) bytes(host string) []byte {
 	fields := r.fields
 	add := func(name, value string) {
 		if !r.has(name) {
-			fields = append(fields[:len(fields):len(fields)], name+": "+value)
+			fields = append(slices.Clip(fields), name+": "+value)
 		}
 	}
 	add("Host", host)
@@ -134,7 +135,7 @@ func (w *world) send(text string) error {
 	if err != nil {
 		return fmt.Errorf("calling the gateway: %w", err)
 	}
-	defer func() { _ = conn.Close() }() //nolint:errcheck // the answer was read
+	defer func() { _ = conn.Close() }() // the answer was read
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return fmt.Errorf("calling the gateway: %w", err)
 	}
@@ -165,7 +166,7 @@ func readAnswer(from *bufio.Reader, method string) (*answer, error) {
 			return nil, fmt.Errorf("reading the answer: %w", err)
 		}
 		if got.StatusCode < http.StatusOK {
-			_ = got.Body.Close() //nolint:errcheck // an interim answer has no body
+			_ = got.Body.Close() // an interim answer has no body
 			continue
 		}
 		a := &answer{status: got.StatusCode, proto: got.Proto, headers: got.Header}
@@ -173,7 +174,7 @@ func readAnswer(from *bufio.Reader, method string) (*answer, error) {
 		if err != nil {
 			a.broken = fmt.Errorf("reading the answer to its end: %w", err)
 		}
-		_ = got.Body.Close() //nolint:errcheck // it was read
+		_ = got.Body.Close() // it was read
 		return a, nil
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"weir/actions"
 	"weir/engine"
 	"weir/engine/catalog"
-	"weir/engine/diag"
 	engineup "weir/engine/upstream"
 	"weir/policies"
 	"weir/providers"
@@ -119,7 +118,7 @@ func (w *world) file(name string) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return "", fmt.Errorf("copying %s: %w", name, err)
 	}
-	if err := os.WriteFile(path, text, 0o600); err != nil {
+	if err := os.WriteFile(path, text, 0o600); err != nil { //nolint:gosec // below the script's own folder, see IsLocal
 		return "", fmt.Errorf("copying %s: %w", name, err)
 	}
 	return path, nil
@@ -148,19 +147,13 @@ func (w *world) load(path string) error {
 		return fmt.Errorf("loading the catalog: %w", err)
 	}
 	rt := engine.NewRuntime(engine.RuntimeOptions{
-		Client: w.client, Catalog: models, Providers: w.localSpecs(), Env: w.getenv, Local: w.answering(),
-		Log: zerolog.Nop(), Now: w.clock.read,
+		Client: w.client, Catalog: models, Providers: w.specs, Env: providers.Environment(w.getenv), Local: w.answering(),
+		Locate: w.locate, Log: zerolog.Nop(), Now: w.clock.read,
 	})
 	w.policy = path
 	w.store = policies.NewStore(policies.Input{Path: path}, policies.Options{
 		Actions: actions.Registry(), Secrets: []policies.Source{policies.EnvSecrets(w.getenv)}, Log: zerolog.Nop(),
-		Build: func(cfg engine.PlanConfig) (*engine.Plan, diag.List) {
-			cfg.Providers = w.redirect(cfg.Providers)
-			for i := range cfg.Routes {
-				cfg.Routes[i].Providers = w.redirect(cfg.Routes[i].Providers)
-			}
-			return rt.NewPlan(cfg)
-		},
+		Build: rt.NewPlan,
 	})
 	if err := w.store.Reload(context.Background()); err != nil {
 		return fmt.Errorf("loading the policy: %w", err)
@@ -188,8 +181,8 @@ func (w *world) start(rt *engine.Runtime) error {
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
 	watcher := policies.NewWatcher(zerolog.Nop(), w.store)
-	w.tasks.Go(func() { _ = gateway.Run(ctx) }) //nolint:errcheck // a gateway that ended answers nothing, which fails the script
-	w.tasks.Go(func() { _ = watcher.Run(ctx) }) //nolint:errcheck // without it edit waits in vain, which fails the script
+	w.tasks.Go(func() { _ = gateway.Run(ctx) }) // a gateway that ended answers nothing, which fails the script
+	w.tasks.Go(func() { _ = watcher.Run(ctx) }) // without it edit waits in vain, which fails the script
 	return nil
 }
 

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode/utf8"
 )
 
 // The limits of the house. A file of 400 lines and a function of 60 are what a reviewer reads in one go; 160 characters
@@ -18,7 +17,6 @@ import (
 const (
 	maxFileLines     = 400
 	maxFunctionLines = 60
-	maxLineLength    = 160
 )
 
 // isScript tells the programs of the tree that are not Go.
@@ -38,20 +36,6 @@ func TestFileLength(t *testing.T) {
 	for _, file := range sources(t, isOurCode) {
 		if lines := strings.Count(file.text, "\n"); lines > maxFileLines {
 			t.Errorf("%s: got %d lines, want at most %d", file.path, lines, maxFileLines)
-		}
-	}
-}
-
-// TestLineLength lets tests keep the bytes that were on a wire on one line: broken up they would be other bytes.
-func TestLineLength(t *testing.T) {
-	for _, file := range sources(t, func(path string) bool { return isGo(path) && !isGenerated(path) }) {
-		for i, line := range strings.Split(file.text, "\n") {
-			if strings.HasSuffix(file.path, "_test.go") && strings.Contains(line, "`") {
-				continue
-			}
-			if length := utf8.RuneCountInString(line); length > maxLineLength {
-				t.Errorf("%s:%d: got %d characters, want at most %d", file.path, i+1, length, maxLineLength)
-			}
 		}
 	}
 }
