@@ -23,6 +23,7 @@ const (
 func (d *dispatch) try(t target, k *apiKey) outcome {
 	x := d.x
 	started := time.Now()
+	x.resetReply() // nothing of an earlier attempt goes with this one
 	x.attempts = append(x.attempts, Attempt{
 		Number: len(x.attempts) + 1, Provider: t.model.provider.id, Model: t.model.cat.ID, Author: t.model.cat.AuthorID,
 		KeyID: k.id, KeyMasked: k.masked, Started: started,
@@ -252,7 +253,7 @@ func (d *dispatch) whole(t target, k *apiKey, a *Attempt, resp *upstream.Respons
 		}
 		return d.unreachable(t, k, a, err)
 	}
-	if bytes.HasPrefix(body, errorAnswer) { // some aggregators report a vendor's failure under 200
+	if isErrorAnswer(body) { // some aggregators report a vendor's failure under 200
 		f := wire.DecodeFailure(t.surface.dialect, resp.Status, body)
 		resp.Close()
 		return d.failedInside(t, k, a, f)
@@ -267,7 +268,26 @@ func (d *dispatch) whole(t target, k *apiKey, a *Attempt, resp *upstream.Respons
 	return d.note(t, k, a, outcome{ok: true}, failureNone)
 }
 
-var errorAnswer = []byte(`{"error":{`)
+// maxErrorAnswer is how long an error under a status of success may be; answers are looked into no further.
+const maxErrorAnswer = 16 << 10
+
+// isErrorAnswer reports whether a body is an error and nothing else.
+func isErrorAnswer(body []byte) bool {
+	if len(body) > maxErrorAnswer || !bytes.Contains(body, []byte(`"error"`)) {
+		return false
+	}
+	var doc wire.Doc
+	if doc.Scan(body) != nil {
+		return false
+	}
+	for _, name := range [...]string{"choices", "output", "content", "candidates", "data", "results", "embedding", "embeddings"} {
+		if _, there := doc.Lookup(name); there {
+			return false
+		}
+	}
+	m, there := doc.Lookup("error")
+	return there && m.Kind == wire.KindObject
+}
 
 // failedInside is a failure that the provider told of under a status of success.
 func (d *dispatch) failedInside(t target, k *apiKey, a *Attempt, f wire.Failure) outcome {

@@ -136,6 +136,9 @@ func (r *relay) drainEvents() error {
 // take looks at one event and puts what the client gets of it into held.
 func (r *relay) take(ev *wire.Event) error {
 	r.events++
+	if r.events == 1 && r.x.Request.Framing == wire.FrameJSONArray && !bytes.HasPrefix(bytes.TrimLeft(ev.Raw, " \t\r\n"), []byte("[")) {
+		return errMalformed // one object is a whole answer, not a stream
+	}
 	switch r.observer.Observe(ev) { //nolint:exhaustive // the other signals only pass
 	case wire.SignalContent:
 		r.content = true

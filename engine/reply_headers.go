@@ -5,7 +5,6 @@ import (
 	"unsafe"
 
 	"weir/engine/upstream"
-	"weir/engine/wire"
 )
 
 // copyHeaders takes the fields of the provider's answer that the client gets. They alias the answer's head, which lives
@@ -13,15 +12,11 @@ import (
 func (d *dispatch) copyHeaders(resp *upstream.Response) {
 	h := &d.x.Reply.Headers
 	*h = (*h)[:0]
-	anthropic := d.x.Request.API.Dialect() == wire.DialectAnthropic
 	resp.VisitHeaders(func(name, value []byte) {
 		n, v := view(name), view(value)
 		switch {
 		case isRequestID(n):
 			h.Set("x-weir-upstream-request-id", v)
-			if anthropic && len(n) == len("request-id") {
-				h.Add(n, v) // Anthropic's SDKs show this field to their callers
-			}
 		case returns(n):
 			h.Add(n, v)
 		}

@@ -20,7 +20,7 @@ type route struct {
 
 	total, perRequest, firstToken, idle time.Duration
 	maxAttempts                         int
-	restricted                          bool // models or providers are limited: vendor-side model choices are checked
+	restricted                          bool // models are limited: what chooses behind a provider is stripped
 	auto                                [autoKinds][]*model
 }
 
@@ -28,7 +28,7 @@ func newRoute(p *Plan, u *universe, cfg *RouteConfig) *route {
 	r := &route{
 		plan: p, cfg: cfg, universe: u, total: cfg.TotalTimeout, perRequest: cfg.PerRequestTimeout,
 		firstToken: cfg.FirstTokenTimeout, idle: cfg.StreamIdleTimeout, maxAttempts: cfg.Failover.MaxAttempts,
-		restricted: cfg.OnlyConfiguredModels || cfg.OnlyConfiguredProviders || cfg.Require != nil || len(cfg.Strategies) > 0,
+		restricted: cfg.OnlyConfiguredModels || cfg.Require != nil,
 	}
 	if r.total == 0 {
 		r.total = DefaultTotalTimeout
@@ -84,6 +84,9 @@ func (r *route) choose(x *Exchange) (choice, error) {
 
 // reachable lists what the client named, or everything.
 func (r *route) reachable(x *Exchange) (choice, error) {
+	if x.Request.PathModel == "" && x.Request.Peek.Model == "" && (x.Request.Peek.HasModel || x.Request.Form != nil) {
+		return choice{}, &Error{Code: CodeBadRequest, Param: "model", Message: "model is empty: name one, or leave it out"}
+	}
 	c := choice{models: x.scratch.models[:0], groups: x.scratch.groups[:0]}
 	x.scratch.names = x.Request.appendModels(x.scratch.names[:0])
 	names := x.scratch.names
@@ -228,7 +231,7 @@ func (r *route) require(x *Exchange, c *choice) error {
 // keepSpeakers drops the models whose provider does not speak the API of the request.
 func (c *choice) keepSpeakers(api wire.API) error {
 	if len(c.models) == 0 {
-		return nothing(c)
+		return nothing(c, api)
 	}
 	deaf := func(m *model) bool { return !m.provider.speaks(api) }
 	if slices.ContainsFunc(c.models, deaf) {
@@ -252,11 +255,13 @@ func (c *choice) keepSpeakers(api wire.API) error {
 	return nil
 }
 
-func nothing(c *choice) error {
+func nothing(c *choice, api wire.API) error {
 	if c.named {
 		return &Error{Code: CodeModelNotAllowed, Param: "model", Message: "none of the models asked for is allowed here"}
 	}
-	return &Error{Code: CodeNoTarget, Message: "no provider is on: give Weir a provider key or start it with --demo"}
+	return &Error{
+		Code: CodeNoTarget, Message: "no provider that is on has a model for " + api.String() + ": give Weir a provider key, or start it with --demo",
+	}
 }
 
 func (r *route) visibleNames() []string {

@@ -31,7 +31,7 @@ func (r *route) vendorModels(x *Exchange) bool {
 
 // authoriseVendorModels checks each entry of a provider's own models field where the route limits models.
 func (r *route) authoriseVendorModels(x *Exchange) error {
-	if !r.restricted {
+	if !r.restricted && len(r.cfg.Strategies) == 0 {
 		return nil
 	}
 	prefix, _, _ := strings.Cut(x.Request.Peek.Model, ":")

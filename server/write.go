@@ -97,7 +97,7 @@ func (v *visit) writeError(err error) {
 	r := &v.x.Reply
 	r.Stream, r.Synthetic = nil, true
 	r.Status = e.HTTPStatus()
-	v.out = wire.AppendError(v.out[:0], v.dialect, e.Body(v.x.Request.ID))
+	v.out = e.AppendBody(v.out[:0], v.dialect, v.x.Request.ID)
 	r.Body = v.out
 	r.Headers.Set("content-type", "application/json")
 	if e.RetryAfter > 0 {
