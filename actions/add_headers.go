@@ -32,12 +32,14 @@ func newAddHeaders(c *engine.Config) engine.Action {
 
 // Do appends the fields to those that are there.
 func (a *addHeaders) Do(_ context.Context, x *engine.Exchange) (engine.Verdict, error) {
-	added, err := evalHeaders(x, a.headers)
+	to := target(x, a.phase)
+	before := len(*to)
+	all, err := appendHeaders(*to, x, a.headers)
 	if err != nil {
 		return engine.VerdictDeny, fmt.Errorf("add-headers: %w", err)
 	}
-	to := target(x, a.phase)
-	*to = append(*to, added...)
+	*to = all
+	added := all[before:]
 	if x.WantsResult("add_headers") {
 		result := make(map[string]any, len(added))
 		for _, h := range added {

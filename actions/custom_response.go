@@ -67,7 +67,7 @@ func (a *customResponse) Do(_ context.Context, x *engine.Exchange) (engine.Verdi
 			return engine.VerdictDeny, fmt.Errorf("the body of custom-response: %w", err)
 		}
 	}
-	headers, err := evalHeaders(x, a.headers)
+	headers, err := appendHeaders(make(engine.Headers, 0, len(a.headers)+1), x, a.headers)
 	if err != nil {
 		return engine.VerdictDeny, fmt.Errorf("custom-response: %w", err)
 	}

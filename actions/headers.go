@@ -28,9 +28,9 @@ func headerTemplates(c *engine.Config) []engine.NamedTemplate {
 	return out
 }
 
-// evalHeaders evaluates all values before anything is changed, so that a failure leaves no half of them behind.
-func evalHeaders(x *engine.Exchange, templates []engine.NamedTemplate) (engine.Headers, error) {
-	out := make(engine.Headers, 0, len(templates)+1)
+// appendHeaders appends the evaluated fields. A failure leaves no half of them behind.
+func appendHeaders(to engine.Headers, x *engine.Exchange, templates []engine.NamedTemplate) (engine.Headers, error) {
+	before := len(to)
 	for i := range templates {
 		t := &templates[i]
 		value, err := t.Value.String(x)
@@ -38,11 +38,11 @@ func evalHeaders(x *engine.Exchange, templates []engine.NamedTemplate) (engine.H
 			err = engine.CheckHeaderValue(value)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("header %s: %w", t.Name, err)
+			return to[:before], fmt.Errorf("header %s: %w", t.Name, err)
 		}
-		out.Add(t.Name, value)
+		to.Add(t.Name, value)
 	}
-	return out, nil
+	return to, nil
 }
 
 // target is the list of header fields that an action of a phase edits.

@@ -10,8 +10,8 @@ import (
 
 // The gates are what the code reaches: lower them when it gets better, and say why when they must rise.
 const (
-	phasesAllocs   = 2 // the text of the client's address, the list of added headers
-	exchangeAllocs = 5 // those, the address again in the log line, the key's header, the quota
+	phasesAllocs   = 0
+	exchangeAllocs = 0
 )
 
 func TestPeekAllocs(t *testing.T) {

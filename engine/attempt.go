@@ -23,6 +23,9 @@ const (
 func (d *dispatch) try(t target, k *apiKey) outcome {
 	x := d.x
 	started := time.Now()
+	if d.deadline.IsZero() {
+		d.deadline = started.Add(d.r.total)
+	}
 	x.resetReply() // nothing of an earlier attempt goes with this one
 	x.attempts = append(x.attempts, Attempt{
 		Number: len(x.attempts) + 1, Provider: t.model.provider.id, Model: t.model.cat.ID, Author: t.model.cat.AuthorID,
@@ -82,8 +85,7 @@ func (d *dispatch) note(t target, k *apiKey, a *Attempt, o outcome, kind failure
 		}
 	}
 	d.x.traceAttempt(a)
-	rt := d.r.plan.rt
-	now := rt.now()
+	now := d.r.plan.rt.clock(a.Started.Add(a.Elapsed))
 	if o.err != nil && o.err.Code == CodeClientGone {
 		t.model.provider.health.released()
 		return o

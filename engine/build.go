@@ -47,7 +47,7 @@ func (b *dispatchBuffers) reset() {
 }
 
 // buildRequest writes the upstream request of one attempt from scratch.
-func (r *route) buildRequest(x *Exchange, t target, key string, req *upstream.Request) error {
+func (r *route) buildRequest(x *Exchange, t target, key *apiKey, req *upstream.Request) error {
 	b := &x.scratch
 	query, err := r.queryParams(x)
 	if err != nil {
@@ -112,7 +112,7 @@ func routeFailure(what string, err error) *Error {
 
 // buildHeaders builds each attempt's fields anew: everything the client sent except what belongs to its own hop, its
 // credentials and its vendor account; then the provider's, the key and the route's.
-func (r *route) buildHeaders(x *Exchange, t target, key string) error {
+func (r *route) buildHeaders(x *Exchange, t target, key *apiKey) error {
 	b := &x.scratch
 	b.headers = b.headers[:0]
 	p := t.model.provider
@@ -133,7 +133,7 @@ func (r *route) buildHeaders(x *Exchange, t target, key string) error {
 			}
 		}
 	}
-	if key != "" {
+	if key.value != "" {
 		b.headers = append(b.headers, keyHeader(t.surface, key))
 	}
 	for i := range r.cfg.Headers {
@@ -148,7 +148,9 @@ func (r *route) buildHeaders(x *Exchange, t target, key string) error {
 	return nil
 }
 
-func keyHeader(s *surface, key string) upstream.Header {
+const bearerPrefix = "Bearer "
+
+func keyHeader(s *surface, key *apiKey) upstream.Header {
 	auth := s.auth
 	if auth == AuthDialect {
 		switch s.dialect {
@@ -162,13 +164,16 @@ func keyHeader(s *surface, key string) upstream.Header {
 	}
 	switch auth {
 	case AuthXAPIKey:
-		return upstream.Header{Name: "x-api-key", Value: key}
+		return upstream.Header{Name: "x-api-key", Value: key.value}
 	case AuthGoogAPIKey:
-		return upstream.Header{Name: "x-goog-api-key", Value: key}
+		return upstream.Header{Name: "x-goog-api-key", Value: key.value}
 	case AuthAPIKey:
-		return upstream.Header{Name: "api-key", Value: key}
+		return upstream.Header{Name: "api-key", Value: key.value}
 	default:
-		return upstream.Header{Name: "Authorization", Value: "Bearer " + key}
+		if key.bearer != "" {
+			return upstream.Header{Name: "Authorization", Value: key.bearer}
+		}
+		return upstream.Header{Name: "Authorization", Value: bearerPrefix + key.value}
 	}
 }
 

@@ -62,29 +62,37 @@ func retryAfter(resp *upstream.Response) time.Duration {
 // quotaOf reads the rate-limit fields that OpenAI and those who follow it, and Anthropic, send.
 func quotaOf(resp *upstream.Response) (catalog.Quota, bool) {
 	q, found := unknownQuota, false
-	for _, f := range quotaFields {
-		v := resp.Header(f.name)
-		if v == "" {
-			continue
+	resp.VisitHeaders(func(name, value []byte) {
+		field := quotaField(&q, view(name))
+		if field == nil {
+			return
 		}
-		if n, err := strconv.ParseInt(v, 10, 64); err == nil && n >= 0 {
-			*f.field(&q) = n
-			found = true
+		if n, err := strconv.ParseInt(view(value), 10, 64); err == nil && n >= 0 {
+			*field, found = n, true
 		}
-	}
+	})
 	return q, found
 }
 
-var quotaFields = [...]struct {
-	name  string
-	field func(*catalog.Quota) *int64
-}{
-	{"x-ratelimit-remaining-requests", func(q *catalog.Quota) *int64 { return &q.RemainingRequests }},
-	{"x-ratelimit-remaining-tokens", func(q *catalog.Quota) *int64 { return &q.RemainingTokens }},
-	{"x-ratelimit-limit-requests", func(q *catalog.Quota) *int64 { return &q.LimitRequests }},
-	{"x-ratelimit-limit-tokens", func(q *catalog.Quota) *int64 { return &q.LimitTokens }},
-	{"anthropic-ratelimit-requests-remaining", func(q *catalog.Quota) *int64 { return &q.RemainingRequests }},
-	{"anthropic-ratelimit-tokens-remaining", func(q *catalog.Quota) *int64 { return &q.RemainingTokens }},
-	{"anthropic-ratelimit-requests-limit", func(q *catalog.Quota) *int64 { return &q.LimitRequests }},
-	{"anthropic-ratelimit-tokens-limit", func(q *catalog.Quota) *int64 { return &q.LimitTokens }},
+func quotaField(q *catalog.Quota, name string) *int64 {
+	switch {
+	case hasPrefixFold(name, "x-ratelimit-"):
+		name = name[len("x-ratelimit-"):]
+	case hasPrefixFold(name, "anthropic-ratelimit-"):
+		name = name[len("anthropic-ratelimit-"):]
+	default:
+		return nil
+	}
+	switch {
+	case strings.EqualFold(name, "remaining-requests"), strings.EqualFold(name, "requests-remaining"):
+		return &q.RemainingRequests
+	case strings.EqualFold(name, "remaining-tokens"), strings.EqualFold(name, "tokens-remaining"):
+		return &q.RemainingTokens
+	case strings.EqualFold(name, "limit-requests"), strings.EqualFold(name, "requests-limit"):
+		return &q.LimitRequests
+	case strings.EqualFold(name, "limit-tokens"), strings.EqualFold(name, "tokens-limit"):
+		return &q.LimitTokens
+	default:
+		return nil
+	}
 }

@@ -34,7 +34,7 @@ func (r *route) chooseAndCall(x *Exchange) error {
 	if err != nil {
 		return err
 	}
-	d := dispatch{r: r, x: x, deadline: time.Now().Add(r.total), pinned: x.pinned()}
+	d := dispatch{r: r, x: x, pinned: x.pinned()}
 	return d.run(c)
 }
 
@@ -42,7 +42,7 @@ func (r *route) chooseAndCall(x *Exchange) error {
 type dispatch struct {
 	r        *route
 	x        *Exchange
-	deadline time.Time // of all attempts together
+	deadline time.Time // of all attempts together; set by the first
 	pinned   *storedID // the target that a stored id belongs to
 	last     outcome
 	rested   time.Time // the earliest end of a rest that kept a target from being tried
@@ -78,7 +78,7 @@ func (d *dispatch) run(c choice) error {
 
 // tryModel tries a model with each key of its provider. It reports done when the exchange has its answer or its error.
 func (d *dispatch) tryModel(m *model) (done bool, err error) {
-	now := d.r.plan.rt.now()
+	now := d.r.plan.rt.clock(d.lastInstant())
 	p := m.provider
 	if !p.health.ready(now) {
 		d.rest(p.health.restUntil(), "provider "+p.id)
@@ -122,6 +122,14 @@ func (d *dispatch) tryModel(m *model) (done bool, err error) {
 	return false, nil
 }
 
+// lastInstant is a recent reading of the clock: reading it costs more than a rest that is judged a moment too early.
+func (d *dispatch) lastInstant() time.Time {
+	if a := d.x.current; a != nil {
+		return a.Started.Add(a.Elapsed)
+	}
+	return d.x.started
+}
+
 func (d *dispatch) rest(until time.Time, who string) {
 	if d.rested.IsZero() || until.Before(d.rested) {
 		d.rested, d.restedBy = until, who
@@ -138,12 +146,12 @@ func (d *dispatch) mayTry() error {
 		if err := d.wait(n); err != nil {
 			return err
 		}
+		if !time.Now().Before(d.deadline) {
+			return d.outOfTime()
+		}
 	}
 	if cause := d.x.ctx.reason(); cause != nil {
 		return AsError(cause)
-	}
-	if !time.Now().Before(d.deadline) {
-		return d.outOfTime()
 	}
 	return nil
 }
@@ -367,7 +375,7 @@ func earlier(a, b time.Time) time.Time {
 // newRequest makes the upstream request of one attempt.
 func (d *dispatch) newRequest(t target, k *apiKey, started time.Time) (upstream.Request, error) {
 	var req upstream.Request
-	if err := d.r.buildRequest(d.x, t, k.value, &req); err != nil {
+	if err := d.r.buildRequest(d.x, t, k, &req); err != nil {
 		return req, err
 	}
 	req.HeaderDeadline = d.headDeadline(started)

@@ -136,7 +136,7 @@ func TestRestsAndProbe(t *testing.T) {
 	alpha := newFakeProvider(t, answer(429, `{"error":{"message":"slow"}}`, "retry-after", "30"))
 	f := newFixture(t, alpha, newFakeProvider(t, answer(200, chatReply)))
 	now := time.Now()
-	f.rt.now = func() time.Time { return now }
+	f.rt.now, f.rt.realTime = func() time.Time { return now }, false
 	p := f.route(t, RouteConfig{})
 	for range 3 {
 		if _, err := run(t, p, chat(`{"model":"big","messages":[]}`)); err != nil {
@@ -167,7 +167,7 @@ func TestProviderRestsAfterFiveFailures(t *testing.T) {
 	alpha := newFakeProvider(t, answer(500, `{"error":{"message":"oops"}}`))
 	f := newFixture(t, alpha, newFakeProvider(t, answer(200, chatReply)))
 	now := time.Now()
-	f.rt.now = func() time.Time { return now }
+	f.rt.now, f.rt.realTime = func() time.Time { return now }, false
 	p := f.route(t, RouteConfig{})
 	for range 8 {
 		if _, err := run(t, p, chat(`{"model":"big","messages":[]}`)); err != nil {

@@ -60,8 +60,10 @@ type Conn struct {
 	Client, Server netip.AddrPort
 	// ClientIP is Client's address, or what trusted proxies forwarded.
 	ClientIP netip.Addr
-	TLS      *tls.ConnectionState // nil without TLS
-	Start    time.Time
+	// ClientText is ClientIP as text, for those who have it at hand; "" = made when asked for.
+	ClientText string
+	TLS        *tls.ConnectionState // nil without TLS
+	Start      time.Time
 }
 
 // Endpoint names the listener entry that an exchange came through.
@@ -142,6 +144,7 @@ type Exchange struct {
 	scratch   dispatchBuffers
 	relay     relay
 	started   time.Time
+	total     time.Duration // from start to finish; 0 = not over
 	firstByte time.Duration // until the reply began; 0 = none
 	sent      int64         // bytes of the answer
 	finished  bool

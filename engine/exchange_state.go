@@ -92,15 +92,15 @@ func (x *Exchange) Reset() {
 	x.Conn, x.Endpoint, x.Caller, x.Loader = Conn{}, nil, Caller{}, nil
 	x.plan, x.phase, x.route, x.chosen = nil, 0, nil, nil
 	x.loaded, x.bodyErr, x.denied, x.failed, x.routeErr = false, nil, nil, nil, nil
+	clear(x.attempt0[:min(len(x.attempts), len(x.attempt0))])
 	x.attempts = x.attempt0[:0]
-	x.attempt0 = [4]Attempt{}
 	x.current = nil
 	x.usage, x.finish, x.respModel, x.estimate = wire.Usage{}, "", "", -1
 	x.vars, x.results, x.policy, x.notes, x.trace = nil, nil, nil, x.notes[:0], nil
 	x.clientKey = credential{}
 	x.scratch.reset()
 	x.relay = relay{splitter: x.relay.splitter, buf: x.relay.buf, held: x.relay.held[:0], observer: x.relay.observer}
-	x.started, x.firstByte, x.sent, x.finished = time.Time{}, 0, 0, false
+	x.started, x.total, x.firstByte, x.sent, x.finished = time.Time{}, 0, 0, 0, false
 }
 
 // NewExchange returns an empty exchange.

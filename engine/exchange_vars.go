@@ -204,6 +204,13 @@ func (x *Exchange) tlsVar(read func(*tls.ConnectionState) string) vars.Value {
 }
 
 func (x *Exchange) clientIP() string {
+	if x.Conn.ClientText == "" {
+		x.Conn.ClientText = x.formatClientIP()
+	}
+	return x.Conn.ClientText
+}
+
+func (x *Exchange) formatClientIP() string {
 	if x.Conn.ClientIP.IsValid() {
 		return x.Conn.ClientIP.Unmap().String()
 	}

@@ -39,7 +39,10 @@ func (r *Request) isList() bool { return r.API == wire.Models }
 
 // gatewayTime is what the exchange spent outside the providers.
 func (x *Exchange) gatewayTime() time.Duration {
-	spent := time.Since(x.started)
+	spent := x.total
+	if spent == 0 {
+		spent = time.Since(x.started)
+	}
 	for i := range x.attempts {
 		spent -= x.attempts[i].Elapsed
 	}
@@ -61,6 +64,9 @@ func (x *Exchange) Finish() {
 		return
 	}
 	x.finished = true
+	if !x.started.IsZero() {
+		x.total = time.Since(x.started)
+	}
 	if x.Reply.Stream != nil {
 		_ = x.Reply.Stream.Close() // a relay has nothing to say on closing
 	}
@@ -68,7 +74,7 @@ func (x *Exchange) Finish() {
 		return
 	}
 	if m := x.answeredBy(); m != nil {
-		now := x.plan.rt.now()
+		now := x.plan.rt.clock(x.started.Add(x.total))
 		spent := x.gatewayTime().Milliseconds()
 		for _, s := range [2]*modelStats{m.stats, m.local} {
 			s.gateway.add(now, spent)
@@ -139,14 +145,21 @@ func (x *Exchange) logTimes(e *zerolog.Event) {
 	if x.started.IsZero() {
 		return
 	}
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	e.Float64("ms", ms(time.Since(x.started)))
+	var text [24]byte
+	e.RawJSON("ms", appendMS(text[:0], x.total))
 	if x.current != nil {
-		e.Float64("upstream_ms", ms(x.current.Elapsed))
+		e.RawJSON("upstream_ms", appendMS(text[:0], x.current.Elapsed))
 		if x.current.FirstToken > 0 {
-			e.Float64("first_token_ms", ms(x.current.FirstToken))
+			e.RawJSON("first_token_ms", appendMS(text[:0], x.current.FirstToken))
 		}
 	}
+}
+
+// appendMS writes milliseconds with three digits behind the point.
+func appendMS(dst []byte, d time.Duration) []byte {
+	us := max(d.Microseconds(), 0)
+	dst = append(strconv.AppendInt(dst, us/1000, 10), '.')
+	return append(dst, byte('0'+us/100%10), byte('0'+us/10%10), byte('0'+us%10))
 }
 
 func (x *Exchange) logFailure(e *zerolog.Event) {
@@ -169,7 +182,7 @@ func (l attemptLog) MarshalZerologArray(arr *zerolog.Array) {
 	for i := range l {
 		a := &l[i]
 		d := zerolog.Dict().Str("provider", a.Provider).Str("model", a.Model).Int("status", a.Status).
-			Float64("ms", float64(a.Elapsed.Microseconds())/1000)
+			RawJSON("ms", appendMS(nil, a.Elapsed))
 		if a.KeyID != "" {
 			d.Str("key", a.KeyID)
 		}

@@ -75,6 +75,7 @@ type Runtime struct {
 	logTrace    bool
 	log         zerolog.Logger
 	now         func() time.Time
+	realTime    bool
 	stored      StoredIDs
 	tokens      tokenCounter
 	inFlight    atomic.Int64
@@ -94,13 +95,21 @@ func NewRuntime(o RuntimeOptions) *Runtime {
 		providers: map[string]*providerHealth{}, keys: map[string]*keyHealth{}, models: map[string]*modelStats{},
 	}
 	if rt.now == nil {
-		rt.now = time.Now
+		rt.now, rt.realTime = time.Now, true
 	}
 	if rt.env == nil {
 		rt.env = func(string) (string, bool) { return "", false }
 	}
 	rt.exchanges.New = func() any { return NewExchange() }
 	return rt
+}
+
+// clock is the instant t on the gateway's clock: t itself, unless a test has set the clock.
+func (rt *Runtime) clock(t time.Time) time.Time {
+	if rt.realTime {
+		return t
+	}
+	return rt.now()
 }
 
 // Exchange takes an empty exchange from the pool.
@@ -187,6 +196,7 @@ type apiKey struct {
 	id     string
 	masked string
 	value  string
+	bearer string // the value of an Authorization field; "" = made when needed
 	health *keyHealth
 	index  int
 }

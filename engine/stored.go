@@ -159,7 +159,7 @@ func (p *Plan) stored(x *Exchange) error {
 		m = r.universe.passThrough(ps[0], at.Model)
 	}
 	x.route = r
-	d := dispatch{r: r, x: x, deadline: time.Now().Add(r.total), pinned: &storedID{provider: at.Provider, model: at.Model, key: at.Key}}
+	d := dispatch{r: r, x: x, pinned: &storedID{provider: at.Provider, model: at.Model, key: at.Key}}
 	err = d.run(choice{models: []*model{m}, named: true})
 	if err == nil && x.Request.Operation == OpDelete && x.Reply.Status < 300 {
 		p.rt.stored.Delete(x.Request.StoredID)

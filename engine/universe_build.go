@@ -281,7 +281,7 @@ func (b *universeBuilder) environmentKeys(p *provider) {
 func (p *provider) addKey(rt *Runtime, value string) {
 	id := hashKey(value)
 	p.keys = append(p.keys, &apiKey{
-		id: id, masked: maskKey(value), value: value, health: rt.keyHealth(p.id, id), index: len(p.keys),
+		id: id, masked: maskKey(value), value: value, bearer: bearerPrefix + value, health: rt.keyHealth(p.id, id), index: len(p.keys),
 	})
 }
 

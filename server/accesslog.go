@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+	"encoding/binary"
 	"io"
 	"sync"
 	"time"
@@ -12,14 +14,15 @@ import (
 )
 
 const (
-	// logQueue is how many lines wait for a slow log: half a second of a busy gateway, about 4 MiB.
-	logQueue = 4096
-	// logLine is the largest buffer that is kept for another line.
-	logLine = 4 << 10
+	// logPending is how much waits for a slow log: a tenth of a second of a busy gateway.
+	logPending = 4 << 20
 	// logBatch is how much is written at once: what a pipe takes without waiting.
 	logBatch = 64 << 10
 	// logLast is how long the end of the process waits for a log that takes nothing.
 	logLast = 2 * time.Second
+	// logPause is how long lines gather before a write: waking for each line costs an exchange more than writing it, and
+	// nobody reads a log within a fiftieth of a second.
+	logPause = 20 * time.Millisecond
 	// logField caps one field that clients choose, such as the path.
 	logField = 512
 )
@@ -27,21 +30,23 @@ const (
 // accessLog writes one line for each exchange without making exchanges wait: when the log is slower than the traffic,
 // lines are dropped and counted.
 type accessLog struct {
-	lines   chan *[]byte
-	free    sync.Pool
 	out     io.Writer
 	stats   *stats
 	log     zerolog.Logger
 	enabled bool
 	console bool // one line a write
+	wake    chan struct{}
 	quit    chan struct{}
 	done    chan struct{}
 	once    sync.Once
+
+	mu      sync.Mutex
+	pending []byte // whole lines that wait
 }
 
 func newAccessLog(out io.Writer, s *stats, format string) *accessLog {
 	a := &accessLog{
-		out: out, stats: s, enabled: out != nil, console: format == "console", lines: make(chan *[]byte, logQueue),
+		out: out, stats: s, enabled: out != nil, console: format == "console", wake: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	if !a.enabled {
@@ -51,67 +56,75 @@ func newAccessLog(out io.Writer, s *stats, format string) *accessLog {
 	if a.console {
 		a.out = zerolog.ConsoleWriter{Out: out, NoColor: true}
 	}
-	a.log = zerolog.New(a).With().Timestamp().Logger()
+	a.log = zerolog.New(a)
 	go a.drain()
 	return a
 }
 
+// drain writes what has gathered, from a buffer that changes places with the one that fills.
 func (a *accessLog) drain() {
 	defer close(a.done)
-	buf := make([]byte, 0, logBatch)
-	for {
+	var lines, buf []byte
+	pause := time.NewTimer(logPause)
+	defer pause.Stop()
+	for last := false; !last; {
 		select {
-		case line := <-a.lines:
-			buf = a.flush(buf, line)
-		case <-a.quit:
-			for len(a.lines) > 0 {
-				buf = a.flush(buf, <-a.lines)
+		case <-a.wake:
+			pause.Reset(logPause)
+			select {
+			case <-pause.C:
+			case <-a.quit:
+				last = true
 			}
-			return
+		case <-a.quit:
+			last = true
 		}
+		a.mu.Lock()
+		lines, a.pending = a.pending, lines[:0]
+		a.mu.Unlock()
+		buf = a.flush(buf, lines)
 	}
 }
 
-// flush writes a line with those that wait already, so that a busy log is written in larger pieces. The console form
-// is made of one line at a time.
-func (a *accessLog) flush(buf []byte, line *[]byte) []byte {
-	buf = clean(buf[:0], *line)
-	a.release(line)
-	lines := int64(1)
-	for !a.console && len(buf) < logBatch && len(a.lines) > 0 {
-		line = <-a.lines
-		buf = clean(buf, *line)
-		a.release(line)
-		lines++
-	}
-	if _, err := a.out.Write(buf); err != nil {
-		a.stats.logsDropped.Add(lines)
+// flush writes lines in pieces of about logBatch. The console form is made of one line at a time.
+func (a *accessLog) flush(buf, lines []byte) []byte {
+	buf = buf[:0]
+	var count int64
+	for len(lines) > 0 {
+		end := bytes.IndexByte(lines, '\n') + 1
+		if end == 0 {
+			end = len(lines)
+		}
+		buf = clean(buf, lines[:end])
+		lines = lines[end:]
+		count++
+		if !a.console && len(buf) < logBatch && len(lines) > 0 {
+			continue
+		}
+		if _, err := a.out.Write(buf); err != nil {
+			a.stats.logsDropped.Add(count)
+		}
+		buf, count = buf[:0], 0
 	}
 	return buf
 }
 
-func (a *accessLog) release(line *[]byte) {
-	if cap(*line) <= logLine {
-		a.free.Put(line)
-	}
-}
-
 // Write queues a line; zerolog reuses p, so it is copied.
 func (a *accessLog) Write(p []byte) (int, error) {
-	line, ok := a.free.Get().(*[]byte)
-	if !ok {
-		line = new([]byte)
+	a.mu.Lock()
+	first, full := len(a.pending) == 0, len(a.pending)+len(p) > logPending
+	if !full {
+		a.pending = append(a.pending, p...)
 	}
-	if *line = (*line)[:0]; len(p) > logLine {
-		*line = clean(*line, p) // now: a queue of these would hold much more than it should
-	} else {
-		*line = append(*line, p...)
-	}
-	select {
-	case a.lines <- line:
-	default:
+	a.mu.Unlock()
+	if full {
 		a.stats.logsDropped.Add(1)
-		a.release(line)
+	}
+	if first {
+		select {
+		case a.wake <- struct{}{}:
+		default:
+		}
 	}
 	return len(p), nil
 }
@@ -135,7 +148,7 @@ func (a *accessLog) write(v *visit) {
 	if !a.enabled {
 		return
 	}
-	e := a.log.Log()
+	e := a.log.Log().Time(zerolog.TimestampFieldName, v.x.Request.Received)
 	v.x.LogFields(e)
 	if v.failure != nil && v.x.Failure() == nil { // refused before a plan ran
 		refused := engine.AsError(v.failure)
@@ -153,7 +166,7 @@ func (a *accessLog) write(v *visit) {
 // clean makes a line of JSON safe to read in a terminal, whoever chose the words in it: texts are capped, and what moves
 // the cursor or turns the direction of writing is escaped. zerolog has escaped the control characters of ASCII.
 func clean(dst, line []byte) []byte {
-	if plain(line) {
+	if (len(line) <= logField && ascii(line)) || plain(line) {
 		return append(dst, line...)
 	}
 	quoted, size := false, 0
@@ -184,6 +197,24 @@ func clean(dst, line []byte) []byte {
 		i += width
 	}
 	return dst
+}
+
+// ascii reports whether every byte is below 0x7f, eight at a time. In a line this short no text is over its cap, and the
+// escapes that zerolog wrote may stay.
+func ascii(line []byte) bool {
+	const high, one = 0x8080808080808080, 0x0101010101010101
+	for ; len(line) >= 8; line = line[8:] {
+		w := binary.LittleEndian.Uint64(line)
+		if (w|(w+one))&high != 0 {
+			return false
+		}
+	}
+	for _, c := range line {
+		if c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // plain reports whether there is nothing in the line that clean would change; most lines are.

@@ -353,10 +353,12 @@ func TestSlowLogDropsAndCounts(t *testing.T) {
 	s := &stats{}
 	out := stuck{let: make(chan struct{})}
 	a := newAccessLog(out, s, "json")
-	for range 3 * logQueue { // what fits the queue and one batch, and more
+	const line = len(`{"pad":"0123456789012345678901234567890123456789"}` + "\n")
+	const fits = int64(logPending / line)
+	for range 4 * fits { // what one write holds, what waits behind it, and more
 		a.log.Log().Str("pad", "0123456789012345678901234567890123456789").Send()
 	}
-	if n := s.logsDropped.Load(); n < logQueue/2 || n > 2*logQueue {
+	if n := s.logsDropped.Load(); n < fits || n > 4*fits {
 		t.Errorf("got %d lines dropped, want what did not fit", n)
 	}
 	close(out.let)

@@ -40,9 +40,11 @@ type conn struct {
 	secure   *tls.Conn
 	fd       int // of the socket under TLS, -1 where there is none
 	client   netip.AddrPort
-	server   netip.AddrPort
-	start    time.Time
-	state    *tls.ConnectionState
+	// clientText is the client's address as text, made once for all exchanges of the connection.
+	clientText string
+	server     netip.AddrPort
+	start      time.Time
+	state      *tls.ConnectionState
 
 	readAt     time.Time // the read deadline that the next Read sets
 	readDirty  bool

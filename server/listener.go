@@ -114,10 +114,19 @@ func (l *listener) refuse(c net.Conn) {
 	_ = c.Close() // it was never used
 }
 
+// addrText is the address without its port, "" where the socket has none.
+func addrText(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.Addr().Unmap().String()
+}
+
 func (l *listener) add(inner net.Conn) *conn {
+	client := addrPort(inner.RemoteAddr())
 	c := &conn{
 		Conn: inner, listener: l, fd: descriptor(inner), start: time.Now(),
-		client: addrPort(inner.RemoteAddr()), server: addrPort(inner.LocalAddr()),
+		client: client, clientText: addrText(client), server: addrPort(inner.LocalAddr()),
 	}
 	if l.tls != nil {
 		c.secure = tls.Server(inner, l.tls)

@@ -140,7 +140,7 @@ func (v *visit) clientFrom(list string) bool {
 		if err != nil {
 			return true
 		}
-		v.x.Conn.ClientIP = addr.Unmap()
+		v.x.Conn.ClientIP, v.x.Conn.ClientText = addr.Unmap(), ""
 		if !v.g.trusts(addr.Unmap()) {
 			return true
 		}

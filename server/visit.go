@@ -58,7 +58,7 @@ func (g *Gateway) visit(ctx *fasthttp.RequestCtx) *visit {
 	r.Received = now
 	v.x.Loader = v
 	v.x.Conn = engine.Conn{
-		Client: v.conn.client, Server: v.conn.server, ClientIP: v.conn.client.Addr(), TLS: v.conn.tlsState(), Start: v.conn.start,
+		Client: v.conn.client, Server: v.conn.server, ClientIP: v.conn.client.Addr(), ClientText: v.conn.clientText, TLS: v.conn.tlsState(), Start: v.conn.start,
 	}
 	v.conn.begin(v.x, int64(now.Sub(g.start)))
 	g.stats.exchanges.Add(1)

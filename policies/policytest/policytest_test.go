@@ -50,7 +50,7 @@ func TestRunReportsFailures(t *testing.T) {
 		{name: "call", want: []string{"--- call openai 1", "+++ call.want", "-Authorization: test-key-openai", "+Authorization: the-key-of-somebody-else", "call.txtar:5: "}},
 		{name: "unknown-verb", want: []string{`unknown-verb.txtar:2: unknown command "polcy" (did you mean "policy"?)`}},
 		{name: "usage", want: []string{"usage: provider NAME [FAULTS]"}},
-		{name: "status", want: []string{"not today", `[log] {"request_id"`, "status.txtar:3: got status 403"}},
+		{name: "status", want: []string{"not today", `"status":403`, "status.txtar:3: got status 403"}},
 		{name: "load", want: []string{"policy.yaml does not load:", "policy.yaml:1:1: unknown_key", `did you mean "on_request"?`}},
 		{name: "loads", want: []string{"policy.yaml loads"}},
 		{name: "no-policy", want: []string{"no policy is loaded"}},

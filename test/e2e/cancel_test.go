@@ -50,6 +50,9 @@ func TestHangUps(t *testing.T) {
 					if (row.inside || row.fault == "stall-after=0") && !m.stream {
 						continue
 					}
+					if by == overTLS && m.name != "chat" {
+						continue // TLS lies under the connection, which no API knows of
+					}
 					t.Run(m.String(), func(t *testing.T) {
 						t.Parallel()
 						row.run(t, m, by)
@@ -105,6 +108,7 @@ func (row *hangUp) run(t *testing.T, m manner, by transport) {
 }
 
 func (row *hangUp) leave(t *testing.T, c net.Conn) {
+	t.Helper()
 	socket := c
 	if secure, ok := c.(*tls.Conn); ok {
 		socket = secure.NetConn()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -43,9 +44,11 @@ on_request:
 const turn = `"messages":[{"role":"user","content":"hi"}]`
 
 func ambiguousBodies() []reading {
-	deep := func(n int) string {
-		return `{"model":"m",` + turn + `,"x":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}`
-	}
+	return slices.Concat(keysTwice(), badJSON(), oddModels())
+}
+
+// keysTwice are bodies in which a reader may pick either of two members.
+func keysTwice() []reading {
 	return []reading{
 		{"a model twice", `{"model":"m",` + turn + `,"model":"other"}`, refused},
 		{"a model twice, the same", `{"model":"m",` + turn + `,"model":"m"}`, refused},
@@ -66,6 +69,15 @@ func ambiguousBodies() []reading {
 		{"a raw long s in stream", "{\"model\":\"m\",\"\u017ftream\":true," + turn + `}`, refused},
 		{"Messages beside messages", `{"model":"m",` + turn + `,"Messages":[{"role":"user","content":"other"}]}`, either},
 		{"a long s in messages", `{"model":"m",` + turn + `,"me\u017fsages":[{"role":"user","content":"other"}]}`, either},
+	}
+}
+
+// badJSON are bodies that some readers refuse and others repair, and good ones that look like them.
+func badJSON() []reading {
+	deep := func(n int) string {
+		return `{"model":"m",` + turn + `,"x":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}`
+	}
+	return []reading{
 		{"a byte order mark", "\xef\xbb\xbf" + `{"model":"m",` + turn + `}`, refused},
 		{"UTF-16", "\xff\xfe{\x00}\x00", refused},
 		{"bytes behind the end", `{"model":"m",` + turn + `}x`, refused},
@@ -110,6 +122,12 @@ func ambiguousBodies() []reading {
 		{"an array", `[{"model":"m"}]`, refused},
 		{"a string", `"m"`, refused},
 		{"an object that does not end", `{"model":"m",` + turn, refused},
+	}
+}
+
+// oddModels are bodies whose model is written in an unusual way, or is none.
+func oddModels() []reading {
+	return []reading{
 		{"a model that is a number", `{"model":1,` + turn + `}`, refused},
 		{"a model that is null", `{"model":null,` + turn + `}`, refused},
 		{"a model that is a list", `{"model":["m"],` + turn + `}`, refused},
@@ -157,7 +175,7 @@ func TestBodiesThatReadersCouldReadDifferently(t *testing.T) {
 
 // row finds the upstream calls of one row of a table by the mark that its request carries.
 func (w *world) row(i int) []call {
-	return slices.DeleteFunc(w.calls(), func(c call) bool { return c.Header("X-Row") != fmt.Sprint(i) })
+	return slices.DeleteFunc(w.calls(), func(c call) bool { return c.Header("X-Row") != strconv.Itoa(i) })
 }
 
 // wantVerdict checks what became of a request, and reports whether it was served.

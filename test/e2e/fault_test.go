@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -89,70 +91,90 @@ const (
 	onlyAlpha = "alpha/one"                    // nobody else is asked
 )
 
+// passed is what disturbs nobody.
+func passed(name, order string) fault {
+	return fault{name: name, order: order, calls: onlyAlpha, from: "alpha/one", end: sim.Completed}
+}
+
+// returned is a status that the client's own request has earned.
+func returned(status int) fault {
+	return fault{
+		name: fmt.Sprintf("status %d", status), order: fmt.Sprintf("status=%d", status), end: sim.Completed,
+		calls: onlyAlpha, status: status,
+	}
+}
+
+// retried is a status that the next key or provider may spare the client; last is what it sees when none does.
+func retried(status, last int) fault {
+	return fault{
+		name: fmt.Sprintf("status %d", status), order: fmt.Sprintf("status=%d", status), end: sim.Completed,
+		calls: allKeys, from: "beta/one", allCalls: allKeys, allStatus: last,
+	}
+}
+
+// broken is an answer that does not come to its end.
+func broken(name, order string, at where, end sim.End) fault {
+	return fault{
+		name: name, order: order, where: at, end: end,
+		calls: onlyBeta, from: "beta/one", allCalls: onlyBeta, allStatus: http.StatusBadGateway,
+	}
+}
+
+// silent is an answer that does not come in time.
+func silent(name, order string, at where, timer string) fault {
+	f := broken(name, order, at, sim.ClientClosed)
+	f.timer, f.allStatus = timer+": "+short.String(), http.StatusGatewayTimeout
+	return f
+}
+
+// inside is a failure that is told under a status of success.
+func inside(name, order string, at where) fault {
+	return fault{
+		name: name, order: order, where: at, end: sim.Completed,
+		calls: allKeys, from: "beta/one", allCalls: allKeys, allStatus: any5xx,
+	}
+}
+
 func faults() []fault {
-	passed := func(name, order string) fault {
-		return fault{name: name, order: order, calls: onlyAlpha, from: "alpha/one", end: sim.Completed}
-	}
-	refused := func(status int) fault {
-		return fault{
-			name: fmt.Sprintf("status %d", status), order: fmt.Sprintf("status=%d", status), end: sim.Completed,
-			calls: onlyAlpha, status: status,
-		}
-	}
-	retried := func(status, last int) fault {
-		return fault{
-			name: fmt.Sprintf("status %d", status), order: fmt.Sprintf("status=%d", status), end: sim.Completed,
-			calls: allKeys, from: "beta/one", allCalls: allKeys, allStatus: last,
-		}
-	}
-	broken := func(name, order string, at where, end sim.End) fault {
-		return fault{
-			name: name, order: order, where: at, end: end,
-			calls: onlyBeta, from: "beta/one", allCalls: onlyBeta, allStatus: http.StatusBadGateway,
-		}
-	}
-	silent := func(name, order string, at where, timer string) fault {
-		f := broken(name, order, at, sim.ClientClosed)
-		f.timer, f.allStatus = timer, http.StatusGatewayTimeout
-		return f
-	}
-	inside := func(name, order string, at where) fault {
-		return fault{
-			name: name, order: order, where: at, end: sim.Completed,
-			calls: allKeys, from: "beta/one", allCalls: allKeys, allStatus: any5xx,
-		}
-	}
-	firstToken, perRequest := fmt.Sprintf("first_token_timeout: %s", short), fmt.Sprintf("per_request_timeout: %s", short)
+	return slices.Concat(statusFaults(), timeFaults(), brokenFaults())
+}
+
+func statusFaults() []fault {
 	limited := retried(http.StatusTooManyRequests, http.StatusTooManyRequests)
 	limited.name, limited.order, limited.retryAfter = "status 429 with retry-after", "status=429;retry-after=7", "7"
-	missing := fault{
-		name: "no such model", order: "no-model", end: sim.Completed,
-		calls: onlyBeta, from: "beta/one", allCalls: onlyBeta, allStatus: http.StatusNotFound,
-	}
-	long := fault{
-		name: "context too long", order: "context-length", end: sim.Completed,
-		calls: onlyBeta, from: "beta/one", allCalls: onlyBeta, allStatus: http.StatusBadRequest,
-	}
-	longest := fault{
-		name: "context too long and no larger window", order: "context-length", small: true, end: sim.Completed,
-		calls: onlyAlpha, status: http.StatusBadRequest,
-	}
 	return []fault{
 		passed("nothing wrong", well),
-		refused(http.StatusBadRequest),
+		returned(http.StatusBadRequest),
 		retried(http.StatusUnauthorized, http.StatusBadGateway), // the gateway's key, not the caller's
 		retried(http.StatusPaymentRequired, http.StatusBadGateway),
 		retried(http.StatusForbidden, http.StatusBadGateway),
-		refused(http.StatusNotFound), // of something else than the model
+		returned(http.StatusNotFound), // of something else than the model
 		retried(http.StatusRequestTimeout, http.StatusRequestTimeout),
 		retried(http.StatusConflict, http.StatusConflict),
-		refused(http.StatusUnprocessableEntity),
+		returned(http.StatusUnprocessableEntity),
 		retried(http.StatusTooManyRequests, http.StatusTooManyRequests),
 		limited,
 		retried(http.StatusInternalServerError, http.StatusInternalServerError),
 		retried(http.StatusBadGateway, http.StatusBadGateway),
 		retried(http.StatusServiceUnavailable, http.StatusServiceUnavailable),
-		missing, long, longest,
+		{
+			name: "no such model", order: "no-model", end: sim.Completed,
+			calls: onlyBeta, from: "beta/one", allCalls: onlyBeta, allStatus: http.StatusNotFound,
+		},
+		{
+			name: "context too long", order: "context-length", end: sim.Completed,
+			calls: onlyBeta, from: "beta/one", allCalls: onlyBeta, allStatus: http.StatusBadRequest,
+		},
+		{
+			name: "context too long and no larger window", order: "context-length", small: true, end: sim.Completed,
+			calls: onlyAlpha, status: http.StatusBadRequest,
+		},
+	}
+}
+
+func timeFaults() []fault {
+	const firstToken, perRequest = "first_token_timeout", "per_request_timeout"
+	return []fault{
 		silent("no first token in time", "delay=30s", streamed, firstToken),
 		silent("no head in time", "delay=30s", everywhere, perRequest),
 		silent("a stall before the first event", "stall-after=start", streamed, firstToken),
@@ -162,6 +184,11 @@ func faults() []fault {
 		passed("a trickle", "trickle=1ms;trickle-bytes=64"),
 		passed("gzip", "gzip"),
 		passed("gzip in a trickle", "gzip;trickle=1ms;trickle-bytes=64"),
+	}
+}
+
+func brokenFaults() []fault {
+	return []fault{
 		broken("a reset", "reset", everywhere, sim.Reset),
 		broken("a cut before the first byte", "cut-after=start", everywhere, sim.Cut),
 		broken("a cut before the content", "cut-after=0", streamed, sim.Cut),
@@ -247,7 +274,7 @@ func (f *fault) withHealthyBeta(t *testing.T, m manner) {
 	wantOnly(t, a, f.from)
 	name, _, _ := strings.Cut(f.from, "/")
 	for field, want := range map[string]string{
-		"X-Weir-Provider": name, "X-Weir-Model": "m", "X-Weir-Attempts": fmt.Sprint(len(calls)),
+		"X-Weir-Provider": name, "X-Weir-Model": "m", "X-Weir-Attempts": strconv.Itoa(len(calls)),
 		"Retry-After": "", "X-Should-Retry": "", "Content-Encoding": "",
 	} {
 		if got := a.header.Get(field); got != want {

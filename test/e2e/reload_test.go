@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -75,7 +76,7 @@ func (tr *traffic) client(ctx context.Context, stream bool) error {
 	defer func() { _ = c.Close() }()
 	from, m := bufio.NewReader(c), manner{chatDialect(), stream}
 	for !tr.stop.Load() {
-		mark := fmt.Sprint(tr.serial.Add(1))
+		mark := strconv.FormatInt(tr.serial.Add(1), 10)
 		if _, err := io.WriteString(c, m.request("m", "hi", "X-Row: "+mark)); err != nil {
 			return fmt.Errorf("sending: %w", err)
 		}

@@ -186,7 +186,7 @@ func (m manner) ids(t *testing.T, body []byte) []string {
 	if err := json.Unmarshal(body, &got); err != nil {
 		t.Fatal(err)
 	}
-	var ids []string
+	ids := make([]string, 0, len(got.Data)+len(got.Models))
 	for _, e := range got.Data {
 		if (m.name == "chat" && e.Object != "model") || (m.name == "messages" && e.Type != "model") {
 			t.Errorf("got entry %+v for %s", e, m.name)
@@ -255,15 +255,16 @@ func TestUnknownEntriesAndPaths(t *testing.T) {
 	}
 }
 
-// TestFallbackLists: the client's own list is its order, and the providers never see it unless it is theirs.
-func TestFallbackLists(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name, script, fields string
-		policy, want         string
-		keeps, drops         []string
-		status               int
-	}{
+// fallback is a request with a list of models of its own.
+type fallback struct {
+	name, script, fields string
+	policy, want         string
+	keeps, drops         []string
+	status               int
+}
+
+func fallbacks() []fallback {
+	return []fallback{
 		{name: "the first answers", fields: `"model":"m","models":["only-b"]`, want: "alpha m", drops: []string{"models"}},
 		{name: "the first fails", script: "-> status=503", fields: `"model":"alpha:m","models":["only-b"]`, want: "alpha m,beta only-b", drops: []string{"models"}},
 		{name: "the same model elsewhere first", script: "-> status=503", fields: `"model":"m","models":["only-b"]`, want: "alpha m,beta m", drops: []string{"models"}},
@@ -288,50 +289,60 @@ func TestFallbackLists(t *testing.T) {
 			want: "alpha m,router c/d", drops: []string{"models"},
 		},
 	}
-	for _, tt := range tests {
+}
+
+// TestFallbackLists: the client's own list is its order, and the providers never see it unless it is theirs.
+func TestFallbackLists(t *testing.T) {
+	t.Parallel()
+	for _, tt := range fallbacks() {
 		for _, d := range []dialect{chatDialect(), responsesDialect()} {
 			t.Run(tt.name+" "+d.name, func(t *testing.T) {
 				t.Parallel()
-				w := routingWorld(t, tt.policy)
-				w.sims["alpha"].SetScript(script(t, tt.script))
-				prompt := turn
-				if d.name == "responses" {
-					prompt = `"input":"hi"`
-				}
-				a := w.send(t, post(d.path("", false), `{`+tt.fields+`,`+prompt+`}`, "HTTP-Referer: https://app.example", "X-Title: app"))
-				if want := cmp.Or(tt.status, http.StatusOK); a.status != want {
-					t.Errorf("got %s, want status %d", a, want)
-				}
-				calls := w.ended(t)
-				var got []string
-				for _, c := range calls {
-					got = append(got, c.at+" "+c.Model)
-				}
-				if s := strings.Join(got, ","); s != tt.want {
-					t.Fatalf("got calls %s, want %s", s, tt.want)
-				}
-				if len(calls) == 0 {
-					return
-				}
-				last := calls[len(calls)-1]
-				var body map[string]json.RawMessage
-				if err := json.Unmarshal(last.Body, &body); err != nil {
-					t.Fatal(err)
-				}
-				for _, key := range tt.keeps {
-					if body[key] == nil {
-						t.Errorf("%s did not arrive: %s", key, last.Body)
-					}
-				}
-				for _, key := range tt.drops {
-					if body[key] != nil {
-						t.Errorf("%s arrived: %s", key, last.Body)
-					}
-				}
-				if last.at == "router" && (last.Header("HTTP-Referer") == "" || last.Header("X-Title") == "" || !strings.HasPrefix(last.Path, "/api/v1/")) {
-					t.Errorf("got path %s, referer %q and title %q", last.Path, last.Header("HTTP-Referer"), last.Header("X-Title"))
-				}
+				tt.run(t, d)
 			})
 		}
+	}
+}
+
+func (tt *fallback) run(t *testing.T, d dialect) {
+	t.Helper()
+	w := routingWorld(t, tt.policy)
+	w.sims["alpha"].SetScript(script(t, tt.script))
+	prompt := turn
+	if d.name == "responses" {
+		prompt = `"input":"hi"`
+	}
+	a := w.send(t, post(d.path("", false), `{`+tt.fields+`,`+prompt+`}`, "HTTP-Referer: https://app.example", "X-Title: app"))
+	if want := cmp.Or(tt.status, http.StatusOK); a.status != want {
+		t.Errorf("got %s, want status %d", a, want)
+	}
+	calls := w.ended(t)
+	got := make([]string, len(calls))
+	for i := range calls {
+		got[i] = calls[i].at + " " + calls[i].Model
+	}
+	if s := strings.Join(got, ","); s != tt.want {
+		t.Fatalf("got calls %s, want %s", s, tt.want)
+	}
+	if len(calls) == 0 {
+		return
+	}
+	last := calls[len(calls)-1]
+	var body map[string]json.RawMessage
+	if err := json.Unmarshal(last.Body, &body); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range tt.keeps {
+		if body[key] == nil {
+			t.Errorf("%s did not arrive: %s", key, last.Body)
+		}
+	}
+	for _, key := range tt.drops {
+		if body[key] != nil {
+			t.Errorf("%s arrived: %s", key, last.Body)
+		}
+	}
+	if last.at == "router" && (last.Header("HTTP-Referer") == "" || last.Header("X-Title") == "" || !strings.HasPrefix(last.Path, "/api/v1/")) {
+		t.Errorf("got path %s, referer %q and title %q", last.Path, last.Header("HTTP-Referer"), last.Header("X-Title"))
 	}
 }

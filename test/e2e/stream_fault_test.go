@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -131,6 +132,57 @@ func TestPacesThatAreNoFaults(t *testing.T) {
 						t.Errorf("got calls %s, the first ended as %s, want %s completed", got, calls[0].End, onlyAlpha)
 					}
 				})
+			}
+		})
+	}
+}
+
+// TestAMalformedAnswerIsTheClients: a whole answer is not read but for its usage, so that JSON which ends half-way passes
+// as the provider sent it, once.
+func TestAMalformedAnswerIsTheClients(t *testing.T) {
+	t.Parallel()
+	for _, m := range manners() {
+		if m.stream {
+			continue
+		}
+		t.Run(m.String(), func(t *testing.T) {
+			t.Parallel()
+			f := fault{order: "malformed-at=0"}
+			w := f.world(t, well)
+			a := w.send(t, m.request("m", "say something"))
+			if a.status != http.StatusOK || a.cut != nil {
+				t.Errorf("got %s, want alpha's answer", a)
+			}
+			wantOnly(t, a, "alpha/one")
+			if got := sequence(w.ended(t), keyNames()); got != onlyAlpha {
+				t.Errorf("got calls %s, want %s", got, onlyAlpha)
+			}
+		})
+	}
+}
+
+// TestAConnectionThatBreaksBehindTheEnd: the answer had come to its end when the framing broke. Where the API has a closing
+// event that is the end; Gemini has none, and its client may be told of the cut, but not in words that it cannot read.
+func TestAConnectionThatBreaksBehindTheEnd(t *testing.T) {
+	t.Parallel()
+	for _, m := range streamManners() {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			f := fault{order: "wrong-length"}
+			w := f.world(t, well)
+			a := w.send(t, m.request("m", "say something"))
+			if a.status != http.StatusOK {
+				t.Fatalf("got %s", a)
+			}
+			wantOnly(t, a, "alpha/one")
+			if m.family() != "gemini" {
+				m.wantWhole(t, a)
+			}
+			if m.array && !json.Valid(a.body) {
+				t.Errorf("got no JSON: %s", a)
+			}
+			if got := sequence(w.ended(t), keyNames()); got != onlyAlpha {
+				t.Errorf("got calls %s, want %s", got, onlyAlpha)
 			}
 		})
 	}

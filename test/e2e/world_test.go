@@ -219,8 +219,9 @@ type call struct {
 func (w *world) calls() []call {
 	var all []call
 	for name, p := range w.sims {
-		for _, c := range p.Calls() {
-			all = append(all, call{name, c})
+		made := p.Calls()
+		for i := range made {
+			all = append(all, call{name, made[i]})
 		}
 	}
 	slices.SortFunc(all, func(a, b call) int { return a.Began.Compare(b.Began) })
