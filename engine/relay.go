@@ -48,6 +48,7 @@ type relay struct {
 	strip    bool      // remove the usage that Weir asked for
 	raw      bool      // bytes, not events
 	content  bool      // something a user sees has come
+	closing  bool      // the bracket that closes a JSON array has come: the answer is whole
 	done     error     // what Read returns once held is out; io.EOF = clean end
 	closed   bool
 }
@@ -139,6 +140,9 @@ func (r *relay) take(ev *wire.Event) error {
 	if r.events == 1 && r.x.Request.Framing == wire.FrameJSONArray && !bytes.HasPrefix(bytes.TrimLeft(ev.Raw, " \t\r\n"), []byte("[")) {
 		return errMalformed // one object is a whole answer, not a stream
 	}
+	if ev.Data == nil && r.x.Request.Framing == wire.FrameJSONArray && bytes.IndexByte(ev.Raw, ']') >= 0 {
+		r.closing = r.observer.Ended()
+	}
 	switch r.observer.Observe(ev) { //nolint:exhaustive // the other signals only pass
 	case wire.SignalContent:
 		r.content = true
@@ -195,7 +199,7 @@ func (r *relay) fill() {
 	}
 	switch {
 	case r.done != nil || err == nil:
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), r.closing:
 		r.endCommitted()
 	default:
 		r.broken(err)

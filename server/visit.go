@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -127,6 +128,9 @@ func (v *visit) find() error {
 	if r.Method == http.MethodOptions && v.g.allowedOrigin(&v.head) != "" {
 		v.preflight()
 		return nil
+	}
+	if strings.HasPrefix(path, "/v1beta/") { // only Gemini's clients know this version
+		v.dialect = wire.DialectGemini
 	}
 	p, ok := locate(r.Method, path)
 	if !ok {
