@@ -330,7 +330,6 @@ func (d *dispatch) stream(t target, k *apiKey, a *Attempt, resp *upstream.Respon
 		x.Reply.Status, x.Reply.Stream = resp.Status, r
 		d.copyHeaders(resp)
 		a.FirstToken = time.Since(a.Started)
-		x.firstByte = time.Since(x.started)
 		d.remember(t, k, func([]byte) string { return r.observer.ResponseID() })
 		x.answered(t)
 		return d.note(t, k, a, outcome{ok: true}, failureNone)

@@ -378,6 +378,6 @@ func (d *dispatch) newRequest(t target, k *apiKey, started time.Time) (upstream.
 	if err := d.r.buildRequest(d.x, t, k, &req); err != nil {
 		return req, err
 	}
-	req.HeaderDeadline = d.headDeadline(started)
+	req.HeaderDeadline, req.Now = d.headDeadline(started), started
 	return req, nil
 }

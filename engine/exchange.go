@@ -145,7 +145,6 @@ type Exchange struct {
 	relay     relay
 	started   time.Time
 	total     time.Duration // from start to finish; 0 = not over
-	firstByte time.Duration // until the reply began; 0 = none
 	sent      int64         // bytes of the answer
 	finished  bool
 }

@@ -84,11 +84,8 @@ func (x *Exchange) Reset() {
 	x.call.Reset()
 	x.ctx.mu.Unlock()
 
-	headers, replyHeaders := x.Request.Headers[:0], x.Reply.Headers[:0]
-	peek := x.Request.Peek
-	peek.Reset()
-	x.Request = Request{Headers: headers, Peek: peek, ContentLength: -1}
-	x.Reply = Reply{Headers: replyHeaders}
+	x.Request.reset()
+	x.Reply = Reply{Headers: x.Reply.Headers[:0]}
 	x.Conn, x.Endpoint, x.Caller, x.Loader = Conn{}, nil, Caller{}, nil
 	x.plan, x.phase, x.route, x.chosen = nil, 0, nil, nil
 	x.loaded, x.bodyErr, x.denied, x.failed, x.routeErr = false, nil, nil, nil, nil
@@ -99,8 +96,19 @@ func (x *Exchange) Reset() {
 	x.vars, x.results, x.policy, x.notes, x.trace = nil, nil, nil, x.notes[:0], nil
 	x.clientKey = credential{}
 	x.scratch.reset()
-	x.relay = relay{splitter: x.relay.splitter, buf: x.relay.buf, held: x.relay.held[:0], observer: x.relay.observer}
-	x.started, x.total, x.firstByte, x.sent, x.finished = time.Time{}, 0, 0, 0, false
+	if x.relay.x != nil { // most exchanges have no stream, and the relay is the largest part of them
+		x.relay = relay{splitter: x.relay.splitter, buf: x.relay.buf, held: x.relay.held[:0], observer: x.relay.observer}
+	}
+	x.started, x.total, x.sent, x.finished = time.Time{}, 0, 0, false
+}
+
+// reset empties the request field by field: a copy of the whole would cost as much as scanning a small body.
+func (r *Request) reset() {
+	r.ID, r.Method, r.Scheme, r.Host, r.Path, r.RawPath, r.Query, r.Version = "", "", "", "", "", "", "", ""
+	r.Headers, r.Received, r.ContentLength = r.Headers[:0], time.Time{}, -1
+	r.API, r.Operation, r.StoredID, r.PathModel, r.PathStream, r.Framing = wire.APIUnknown, OpCreate, "", "", false, wire.FrameSSE
+	r.Body, r.Form = nil, nil
+	r.Peek.Reset()
 }
 
 // NewExchange returns an empty exchange.

@@ -61,9 +61,6 @@ func (p *Plan) onResponse(x *Exchange, failure error) error {
 		x.Reply.Body, x.Reply.Stream = nil, nil
 		which = headerActions
 	}
-	if x.Reply.Stream == nil {
-		x.firstByte = time.Since(x.started)
-	}
 	if len(p.onResponseRules) == 0 {
 		return failure
 	}

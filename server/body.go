@@ -81,7 +81,7 @@ func (v *visit) readBody() error {
 			return engine.ClientGone()
 		}
 	}
-	if err := v.conn.SetReadDeadline(time.Now().Add(v.g.limits.BodyTimeout)); err != nil {
+	if err := v.conn.SetReadDeadline(v.x.Request.Received.Add(v.g.limits.BodyTimeout)); err != nil {
 		return engine.ClientGone()
 	}
 	if err := v.fill(&v.body, v.input, v.head.length, nil); err != nil {

@@ -71,7 +71,11 @@ func (c *Client) Do(call *Call, req *Request) (*Response, error) {
 		return nil, call.canceledError(stageDial)
 	}
 	ep := req.Endpoint
-	cn, err := ep.pool.take(time.Now())
+	now := req.Now
+	if now.IsZero() {
+		now = time.Now()
+	}
+	cn, err := ep.pool.take(now)
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,8 @@ type Request struct {
 	// HeaderDeadline ends the call unless the head of the answer is there; none where zero. It holds for waiting, dialing,
 	// writing and reading the head, and ends there: Response.SetReadDeadline sets what holds for the body.
 	HeaderDeadline time.Time
+	// Now spares a reading of the clock where the caller has just made one; zero = read.
+	Now time.Time
 }
 
 func (r *Request) bodySize() int {
