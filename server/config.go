@@ -60,6 +60,7 @@ type SecretsConfig struct {
 type LogConfig struct {
 	Format, Level string
 	Access        bool
+	Route         bool // tell how each target was chosen
 }
 
 // DrainConfig is the end of a process.

@@ -30,6 +30,7 @@ func mainOptions() []option[Config] {
 		{"log.format", kindEnum("json", "console"), "json", "Form of the log.", func(c *Config) any { return &c.Log.Format }},
 		{"log.level", kindEnum("debug", "info", "warn", "error"), "info", "Least level of the log. The access log has none.", func(c *Config) any { return &c.Log.Level }},
 		{"log.access", kindBool(), "true", "Write one line for each exchange.", func(c *Config) any { return &c.Log.Access }},
+		{"log.route", kindBool(), "false", "Put the whole story of each route into its line: strategies and what they returned, keys, attempts.", func(c *Config) any { return &c.Log.Route }},
 	}
 }
 

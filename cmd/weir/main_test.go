@@ -228,8 +228,10 @@ func TestServeDemo(t *testing.T) {
 	if status, text := request(t, http.MethodGet, admin+"/-/policy", "", "authorization", "Bearer "+token); status != http.StatusOK {
 		t.Errorf("got %d and %s with the token, want 200", status, text)
 	}
-	if !strings.Contains(p.out.String(), `"provider":"sim"`) {
-		t.Errorf("got %q, want a line for the exchange", p.out)
+	for began := time.Now(); !strings.Contains(p.out.String(), `"provider":"sim"`); time.Sleep(10 * time.Millisecond) {
+		if time.Since(began) > 10*time.Second {
+			t.Fatalf("got %q, want a line for the exchange", p.out)
+		}
 	}
 	if strings.Contains(p.out.String()+p.errs.String(), "sk-test") {
 		t.Error("the key is in the output")

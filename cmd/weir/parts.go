@@ -63,6 +63,9 @@ func (a *app) newParts(c *server.Config, log zerolog.Logger, opts ...partOption)
 	if !c.RoutingHeaders {
 		o.HideRouting = engine.HeadersHidden
 	}
+	if c.Log.Route {
+		o.Trace = engine.TraceLogged
+	}
 	for _, opt := range opts {
 		opt(&o)
 	}

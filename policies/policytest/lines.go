@@ -15,11 +15,13 @@ type lines struct {
 
 func newLines() *lines { return &lines{} }
 
-// Write takes one line.
+// Write takes whole lines.
 func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.all = append(l.all, strings.TrimSpace(string(p)))
+	for line := range strings.Lines(string(p)) {
+		l.all = append(l.all, strings.TrimSpace(line))
+	}
 	return len(p), nil
 }
 
