@@ -40,6 +40,7 @@ func (c *compiler) explain(d diag.Diagnostic) diag.Diagnostic {
 	case codeSecretMissing:
 		_, rest, _ := strings.Cut(d.Message, `"`)
 		full, _, _ := strings.Cut(rest, `"`)
+		d.Hint = "set " + envName(full) + " in the environment, or give weir.yaml another source"
 		for _, name := range []string{full, full[strings.LastIndexByte(full, '/')+1:]} {
 			s := c.out.secrets.asked[name]
 			if s.err != nil {

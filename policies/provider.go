@@ -137,7 +137,7 @@ func (c *compiler) keyValue(n *engine.Node, key *engine.KeyConfig) {
 			c.take(diag.List{d}, n)
 		} else if key.Missing == "" && len(c.missing) > 0 {
 			key.Missing = c.missing[0]
-			c.warnf(n, codeSecretMissing, "", "the secret %s is not set: the key is left out, and a provider without any key is off", key.Missing)
+			c.warnf(n, codeSecretMissing, "set "+envName(key.Missing)+" in the environment, or give weir.yaml another source", "the secret %s is not set: the key is left out, and a provider without any key is off", key.Missing)
 		}
 	}
 	key.Value = t
