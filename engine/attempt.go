@@ -305,7 +305,7 @@ func (d *dispatch) raw(t target, k *apiKey, a *Attempt, resp *upstream.Response)
 	x := d.x
 	x.Reply.Status, x.Reply.Stream = resp.Status, &x.relay
 	d.copyHeaders(resp)
-	x.relay.openRaw(x, resp, d.r.idle)
+	x.relay.openRaw(x, t, resp, d.r.idle)
 	x.answered(t)
 	return d.note(t, k, a, outcome{ok: true}, failureNone)
 }

@@ -47,8 +47,9 @@ type dispatch struct {
 	last     outcome
 	rested   time.Time // the earliest end of a rest that kept a target from being tried
 	restedBy string
-	noKey    string // a provider that had no key to use
-	window   int64  // a context window that was too small; 0 = none
+	first    *provider // of the first model, the only one that a caller's own key may go to
+	noKey    string    // a provider that had no key to use
+	window   int64     // a context window that was too small; 0 = none
 }
 
 // outcome is how one attempt ended.
@@ -61,6 +62,9 @@ type outcome struct {
 }
 
 func (d *dispatch) run(c choice) error {
+	if len(c.models) > 0 {
+		d.first = c.models[0].provider
+	}
 	for _, m := range c.models {
 		if d.window > 0 && m.cat.MaxContextWindow > 0 && m.cat.MaxContextWindow <= d.window {
 			continue
@@ -255,7 +259,7 @@ func (d *dispatch) clientKeys(m *model) ([]*apiKey, error) {
 		d.noKey = m.provider.id
 		return nil, nil
 	}
-	if len(x.attempts) > 0 && x.attempts[0].Provider != m.provider.id {
+	if d.first != m.provider {
 		return nil, nil
 	}
 	value := x.clientKey.value

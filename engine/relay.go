@@ -64,9 +64,9 @@ func (r *relay) open(x *Exchange, t target, resp *upstream.Response, idle time.D
 	r.observer.Reset(x.Request.API)
 }
 
-func (r *relay) openRaw(x *Exchange, resp *upstream.Response, idle time.Duration) {
+func (r *relay) openRaw(x *Exchange, t target, resp *upstream.Response, idle time.Duration) {
 	r.start(x, resp, idle)
-	r.raw = true
+	r.target, r.raw = t, true
 }
 
 func (r *relay) start(x *Exchange, resp *upstream.Response, idle time.Duration) {

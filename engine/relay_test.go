@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"weir/engine/wire"
 )
 
 const (
@@ -99,4 +101,22 @@ func TestStreams(t *testing.T) {
 			t.Errorf("got %v after the client went, want an error", err)
 		}
 	})
+}
+
+func TestRawBytesPassAndEndTheirCount(t *testing.T) {
+	alpha := newFakeProvider(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "audio/wav")
+		_, _ = io.WriteString(w, "RIFF\x00bytes")
+	})
+	f := newFixture(t, alpha, nil)
+	p := f.route(t, RouteConfig{})
+	x := chat(`{"model":"alpha:small","input":"say it"}`)
+	x.Request.API, x.Request.Path = wire.OpenAISpeech, "/v1/audio/speech"
+	got, err := run(t, p, x)
+	if err != nil || got != "RIFF\x00bytes" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if busy := f.rt.modelStats("", "alpha", "small").busy.Load(); busy != 0 {
+		t.Errorf("got %d calls in flight after the end, want 0", busy)
+	}
 }

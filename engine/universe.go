@@ -24,8 +24,10 @@ type provider struct {
 	dynamic  []*expr.Template // keys that hold ${...}
 	keyless  bool             // answers without a key
 	health   *providerHealth
-	pass     []string // vendor-account headers it gets
-	listed   bool     // stands in the policy
+	// other and otherLocal hold the figures of models that only requests know, together.
+	other, otherLocal *modelStats
+	pass              []string // vendor-account headers it gets
+	listed            bool     // stands in the policy
 }
 
 // hasKeys reports whether the gateway has a way to authenticate to the provider.
@@ -170,9 +172,7 @@ func (u *universe) passThrough(p *provider, id string) *model {
 		cat: catalog.Model{
 			ID: id, DisplayName: id, ProviderID: p.id, Provider: p.cat, Custom: p.custom, Metadata: p.cat.Metadata,
 		},
-		provider: p, now: u.rt.now, weight: 1,
-		stats: u.rt.modelStats("", p.id, unknownModel),
-		local: u.rt.modelStats(u.plan, p.id, unknownModel),
+		provider: p, now: u.rt.now, weight: 1, stats: p.other, local: p.otherLocal,
 	}
 	m.cat.Live = m
 	return m

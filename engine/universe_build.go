@@ -127,6 +127,7 @@ func (b *universeBuilder) configured(cfg *ProviderConfig) {
 	p.cat.BaseURL = base
 	b.keysOf(p, cfg)
 	p.health = rt.providerHealth(p.id, base)
+	p.other, p.otherLocal = rt.modelStats("", p.id, unknownModel), rt.modelStats(b.u.plan, p.id, unknownModel)
 	b.u.providers = append(b.u.providers, p)
 	b.modelsOf(p, cfg)
 }
@@ -326,6 +327,7 @@ func (b *universeBuilder) demo() {
 	p := &provider{
 		id: d.ID, demo: true, keyless: true, cat: &catalog.Provider{ID: d.ID, DisplayName: "Simulator", BaseURL: d.BaseURL},
 		health: b.u.rt.providerHealth(d.ID, d.BaseURL),
+		other:  b.u.rt.modelStats("", d.ID, unknownModel), otherLocal: b.u.rt.modelStats(b.u.plan, d.ID, unknownModel),
 	}
 	for _, dialect := range []wire.Dialect{wire.DialectOpenAI, wire.DialectAnthropic, wire.DialectGemini} {
 		s, err := b.u.rt.newSurface(Surface{Dialect: dialect, Auth: AuthNone}, d.BaseURL, nil)
