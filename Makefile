@@ -8,7 +8,7 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LISTEN ?= 127.0.0.1:8080
 ADMIN ?= 127.0.0.1:9080
-FUZZTIME ?= 10s
+FUZZTIME ?= 5s
 BENCH ?= .
 BENCHCOUNT ?= 6
 TESTFLAGS ?=
@@ -41,7 +41,7 @@ race: ## run the tests of our own packages with the race detector, in random ord
 	go test -race -shuffle=on -timeout $(TEST_TIMEOUT) $(TESTFLAGS) $$(go list ./... | grep -v '/test/sdk')
 
 .PHONY: fuzz
-fuzz: ## run each fuzz target for FUZZTIME (10s)
+fuzz: ## run each fuzz target for FUZZTIME (5s)
 	@.ci/fuzz $(FUZZTIME)
 
 .PHONY: sdk

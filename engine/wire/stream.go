@@ -54,7 +54,7 @@ func (o *Observer) Reset(api API) {
 
 // Observe takes the stream's next event and says what it is.
 func (o *Observer) Observe(ev *Event) Signal {
-	data := bytes.TrimSpace(ev.Data)
+	data := bytes.Trim(ev.Data, " \t\r\n") // the white space of JSON and no other
 	if len(data) == 0 {
 		if ev.Name == "error" {
 			return o.fail(nil)
