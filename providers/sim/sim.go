@@ -65,10 +65,11 @@ type Server struct {
 	serial  atomic.Uint64
 	script  atomic.Pointer[Script]
 
-	mu     sync.Mutex
-	conns  map[*conn]struct{}
-	done   chan struct{}
-	closed bool
+	mu        sync.Mutex
+	conns     map[*conn]struct{}
+	listeners []net.Listener
+	done      chan struct{}
+	closed    bool
 }
 
 // New makes a server; it opens nothing.
@@ -97,6 +98,14 @@ func New(o Options) *Server {
 
 // Serve answers on the listener until Close; it returns nil after Close.
 func (s *Server) Serve(ln net.Listener) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		_ = ln.Close() // nobody will answer on it
+		return nil
+	}
+	s.listeners = append(s.listeners, ln)
+	s.mu.Unlock()
 	if err := s.http.Serve(&listener{Listener: ln, s: s}); err != nil {
 		select {
 		case <-s.done:
@@ -121,7 +130,11 @@ func (s *Server) Close() error {
 	for c := range s.conns {
 		open = append(open, c)
 	}
+	listeners := s.listeners
 	s.mu.Unlock()
+	for _, ln := range listeners {
+		_ = ln.Close() // fasthttp closes it too, unless it has not begun to listen
+	}
 	for _, c := range open {
 		_ = c.Close() // the other side may have been faster
 	}
