@@ -118,7 +118,7 @@ func (r *route) buildHeaders(x *Exchange, t target, key *apiKey) error {
 	p := t.model.provider
 	connection := x.Request.Headers.First("connection")
 	for _, f := range x.Request.Headers {
-		if !forwards(f.Name) && !slices.ContainsFunc(p.pass, func(n string) bool { return strings.EqualFold(n, f.Name) }) {
+		if !forwards(f.Name) && !slices.ContainsFunc(p.pass, func(n string) bool { return sameName(n, f.Name) }) {
 			continue
 		}
 		if connection != "" && namedBy(connection, f.Name) {
@@ -142,7 +142,7 @@ func (r *route) buildHeaders(x *Exchange, t target, key *apiKey) error {
 		if err != nil {
 			return routeFailure("header "+h.Name, err)
 		}
-		b.headers = slices.DeleteFunc(b.headers, func(f upstream.Header) bool { return strings.EqualFold(f.Name, h.Name) })
+		b.headers = slices.DeleteFunc(b.headers, func(f upstream.Header) bool { return sameName(f.Name, h.Name) })
 		b.headers = append(b.headers, upstream.Header{Name: h.Name, Value: value})
 	}
 	return nil
@@ -190,7 +190,7 @@ func namedBy(connection, name string) bool {
 func forwards(name string) bool {
 	switch len(name) {
 	case 2, 4, 6, 7, 9, 10, 13, 14, 15, 16, 17, 18, 19:
-		if slices.ContainsFunc(withheldFields[len(name)], func(f string) bool { return strings.EqualFold(f, name) }) {
+		if slices.ContainsFunc(withheldFields[len(name)], func(f string) bool { return sameName(f, name) }) {
 			return false
 		}
 	}
@@ -216,7 +216,7 @@ var withheldFields = [20][]string{
 }
 
 func hasPrefixFold(s, prefix string) bool {
-	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+	return len(s) >= len(prefix) && sameName(s[:len(prefix)], prefix)
 }
 
 // buildBody is the client's body with the edits that the target needs, byte for byte apart from them.

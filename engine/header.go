@@ -18,7 +18,7 @@ type Headers []Header
 // First returns the first value of name, "" where there is none.
 func (h Headers) First(name string) string {
 	for i := range h {
-		if len(h[i].Name) == len(name) && strings.EqualFold(h[i].Name, name) {
+		if sameName(h[i].Name, name) {
 			return h[i].Value
 		}
 	}
@@ -28,7 +28,7 @@ func (h Headers) First(name string) string {
 // Has reports whether the field is there.
 func (h Headers) Has(name string) bool {
 	for i := range h {
-		if len(h[i].Name) == len(name) && strings.EqualFold(h[i].Name, name) {
+		if sameName(h[i].Name, name) {
 			return true
 		}
 	}
@@ -39,7 +39,7 @@ func (h Headers) Has(name string) bool {
 func (h Headers) Values(name string) []string {
 	var out []string
 	for i := range h {
-		if len(h[i].Name) == len(name) && strings.EqualFold(h[i].Name, name) {
+		if sameName(h[i].Name, name) {
 			out = append(out, h[i].Value)
 		}
 	}
@@ -71,7 +71,7 @@ func (h *Headers) Set(name, value string) {
 func (h *Headers) Del(name string) int {
 	kept := (*h)[:0]
 	for _, f := range *h {
-		if len(f.Name) == len(name) && strings.EqualFold(f.Name, name) {
+		if sameName(f.Name, name) {
 			continue
 		}
 		kept = append(kept, f)
@@ -79,4 +79,22 @@ func (h *Headers) Del(name string) int {
 	n := len(*h) - len(kept)
 	*h = kept
 	return n
+}
+
+// sameName compares field names without regard to case. Names are ASCII, which spares what Unicode would ask, and most
+// that differ do so in length or in their first letter.
+func sameName(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		x, y := a[i], b[i]
+		if x == y {
+			continue
+		}
+		if x |= 0x20; x != y|0x20 || x < 'a' || x > 'z' {
+			return false
+		}
+	}
+	return true
 }

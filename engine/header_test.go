@@ -66,3 +66,23 @@ func TestHeaders(t *testing.T) {
 		t.Errorf("got %v", h)
 	}
 }
+
+func TestSameName(t *testing.T) {
+	tests := []struct {
+		a, b string
+		want bool
+	}{
+		{"Content-Type", "content-TYPE", true},
+		{"a", "b", false},
+		{"a^", "a~", false}, // they differ in the bit that tells case
+		{"a", "ab", false},
+		{"", "", true},
+		{"x-1", "X-1", true},
+		{"x-\x11", "x-1", false},
+	}
+	for _, tt := range tests {
+		if got := sameName(tt.a, tt.b); got != tt.want {
+			t.Errorf("%q and %q: got %v, want %v", tt.a, tt.b, got, tt.want)
+		}
+	}
+}

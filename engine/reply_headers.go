@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"strings"
 	"unsafe"
 
 	"weir/engine/upstream"
@@ -26,9 +25,9 @@ func (d *dispatch) copyHeaders(resp *upstream.Response) {
 func isRequestID(name string) bool {
 	switch len(name) {
 	case len("request-id"):
-		return strings.EqualFold(name, "request-id")
+		return sameName(name, "request-id")
 	case len("x-request-id"):
-		return strings.EqualFold(name, "x-request-id")
+		return sameName(name, "x-request-id")
 	default:
 		return false
 	}
@@ -39,7 +38,7 @@ func isRequestID(name string) bool {
 func returns(name string) bool {
 	if len(name) < len(keptBack) {
 		for _, f := range keptBack[len(name)] {
-			if strings.EqualFold(f, name) {
+			if sameName(f, name) {
 				return false
 			}
 		}

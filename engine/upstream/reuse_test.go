@@ -19,6 +19,7 @@ func TestClosedWhileIdle(t *testing.T) {
 	ep := endpoint(t, c, s.addr())
 	wantBody(t, c, post(ep), "ok")
 	eventually(t, "idle connection seen as closed", func() bool { return !ep.pool.idle[0].alive() })
+	time.Sleep(2 * trustedIdle)
 	var call Call
 	defer call.Reset()
 	resp, err := c.Do(&call, post(ep))
@@ -49,6 +50,7 @@ func TestUnaskedBytesWhileIdle(t *testing.T) {
 		_, idle := ep.pool.counts()
 		return idle == 0 || !ep.pool.idle[0].alive()
 	})
+	time.Sleep(2 * trustedIdle)
 	wantBody(t, c, post(ep), "ok")
 }
 
