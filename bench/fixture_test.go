@@ -160,6 +160,19 @@ func (b body) LoadBody(x *engine.Exchange) error {
 	return nil
 }
 
+// Scan reads a changed body.
+func (b body) Scan(x *engine.Exchange) error {
+	if problem := x.Request.Peek.Read(x.Request.API, x.Request.Body); problem != nil {
+		return engine.Errorf(engine.CodeBadRequest, "%s", problem.Error())
+	}
+	return nil
+}
+
+// Locate is not asked for here.
+func (b body) Locate(*engine.Exchange, string) error {
+	return engine.Errorf(engine.CodeInternal, "nothing is rewritten here")
+}
+
 // prepare makes the exchange a chat request as the server hands it to a plan.
 func prepare(x *engine.Exchange, from net.Addr, b body) {
 	r := &x.Request

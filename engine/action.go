@@ -14,6 +14,7 @@ const (
 	VerdictContinue Verdict = iota
 	VerdictRespond          // answer with x.Reply; on_response still runs on it
 	VerdictDeny             // answer with x.Reply or x's error; content actions of on_response do not run
+	VerdictClose            // close the client's connection without an answer
 )
 
 // Action does one thing to an exchange. It is built once per rule at load and shared by all exchanges, so it holds no
@@ -37,6 +38,7 @@ const (
 	FieldStringMap // map from string to string
 	FieldAny       // any YAML value
 	FieldObjects   // list of mappings
+	FieldObject    // one mapping
 )
 
 // Field is one configuration field of an action: the source of decoding, checks and the reference page.
@@ -49,7 +51,7 @@ type Field struct {
 	Enum     []string
 	Min, Max int64 // bounds of an int or of the number of entries; 0, 0 = none
 	Doc      string
-	Fields   []Field // of FieldObjects
+	Fields   []Field // of FieldObjects and FieldObject
 }
 
 // ActionSpec declares an action.

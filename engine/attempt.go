@@ -85,6 +85,9 @@ func (d *dispatch) note(t target, k *apiKey, a *Attempt, o outcome, kind failure
 		}
 	}
 	d.x.traceAttempt(a)
+	if len(d.x.guards) > 0 {
+		d.x.tellGuards(t.model, outcomeOf(&o, kind))
+	}
 	now := d.r.plan.rt.clock(a.Started.Add(a.Elapsed))
 	if o.err != nil && o.err.Code == CodeClientGone {
 		t.model.provider.health.released()
@@ -129,6 +132,9 @@ func (d *dispatch) unreachable(t target, k *apiKey, a *Attempt, err error) outco
 // transportFailure sorts a failure of the connection.
 func (d *dispatch) transportFailure(a *Attempt, err error) (outcome, failureKind) {
 	who := "provider " + a.Provider
+	if own, ok := errors.AsType[*Error](err); ok { // the gateway's memory is spent: no other target would help
+		return outcome{err: own, final: true}, failureNone
+	}
 	switch {
 	case errors.Is(err, upstream.ErrCanceled):
 		return outcome{err: AsError(d.x.ctx.reason())}, failureNone
@@ -160,9 +166,10 @@ func (d *dispatch) transportFailure(a *Attempt, err error) (outcome, failureKind
 func (d *dispatch) refused(t target, k *apiKey, a *Attempt, resp *upstream.Response) outcome {
 	x := d.x
 	resp.SetReadDeadline(d.headDeadline(a.Started))
-	body, err := resp.ReadAll(x.scratch.answer[:0], maxErrorBody)
+	body, err := resp.ReadAllWithin(x.scratch.answer[:0], maxErrorBody, &x.whole)
 	x.scratch.answer = body
-	if errors.Is(err, upstream.ErrCanceled) {
+	if errors.Is(err, upstream.ErrCanceled) || isOwn(err) {
+		resp.Discard()
 		return d.unreachable(t, k, a, err)
 	}
 	f := wire.DecodeFailure(t.surface.dialect, resp.Status, body)
@@ -174,6 +181,11 @@ func (d *dispatch) refused(t target, k *apiKey, a *Attempt, resp *upstream.Respo
 	d.restKey(t, k, resp, f)
 	resp.Close()
 	return d.note(t, k, a, o, kind)
+}
+
+func isOwn(err error) bool {
+	_, ok := errors.AsType[*Error](err)
+	return ok
 }
 
 // restKey sends the key to rest where the answer says that it is spent or refused.
@@ -190,7 +202,7 @@ func (d *dispatch) restKey(t target, k *apiKey, resp *upstream.Response, f wire.
 			k.health.refused(now)
 		}
 	case http.StatusTooManyRequests:
-		k.health.limited(now, t.model.cat.ID, retryAfter(resp))
+		k.health.limited(now, t.model.cat.ID, retryAfter(resp, f))
 	}
 }
 
@@ -207,7 +219,7 @@ func (d *dispatch) upstreamError(t target, k *apiKey, resp *upstream.Response, f
 			}
 		}
 	}
-	e := &Error{Code: codeOfStatus(resp.Status), Status: resp.Status, Message: f.Message, RetryAfter: retryAfter(resp)}
+	e := &Error{Code: codeOfStatus(resp.Status), Status: resp.Status, Message: f.Message, RetryAfter: retryAfter(resp, f)}
 	if resp.Status < http.StatusBadRequest {
 		e.Status, e.Message = 0, "provider "+t.model.provider.id+" answered with a redirect"
 		return e
@@ -247,9 +259,10 @@ func (d *dispatch) whole(t target, k *apiKey, a *Attempt, resp *upstream.Respons
 		return d.raw(t, k, a, resp)
 	}
 	resp.SetReadDeadline(d.headDeadline(a.Started))
-	body, err := resp.ReadAll(x.scratch.answer[:0], maxAnswer)
+	body, err := resp.ReadAllWithin(x.scratch.answer[:0], maxAnswer, &x.whole)
 	x.scratch.answer = body
 	if err != nil {
+		resp.Discard()
 		if errors.Is(err, upstream.ErrBodyTooLarge) {
 			return d.note(t, k, a, outcome{err: Errorf(CodeUpstreamFailed, "the provider's answer is over %d MiB", maxAnswer>>20)}, failureServer)
 		}
@@ -260,14 +273,31 @@ func (d *dispatch) whole(t target, k *apiKey, a *Attempt, resp *upstream.Respons
 		resp.Close()
 		return d.failedInside(t, k, a, f)
 	}
+	usage, complete := wire.ReadUsage(x.Request.API, body)
+	if !complete && d.wantsJSON(resp, body) {
+		resp.Discard()
+		e := Errorf(CodeUpstreamFailed, "provider %s sent an answer that is not complete JSON", a.Provider)
+		return d.note(t, k, a, outcome{err: e, retryable: true, skipKeys: true}, failureServer)
+	}
 	x.Reply.Status, x.Reply.Body = resp.Status, body
 	d.copyHeaders(resp)
 	resp.Close()
-	x.usage = wire.ReadUsage(x.Request.API, body)
-	a.Usage = x.usage
+	x.usage, a.Usage = usage, usage
 	d.remember(t, k, wire.ReadResponseID)
 	x.answered(t)
 	return d.note(t, k, a, outcome{ok: true}, failureNone)
+}
+
+// wantsJSON reports whether an answer that is not complete JSON should have been.
+func (d *dispatch) wantsJSON(resp *upstream.Response, body []byte) bool {
+	switch {
+	case d.x.Request.Operation == OpDelete && len(body) == 0: // done, and nothing more to say
+		return false
+	case d.x.Request.API.AnswersJSON():
+		return true
+	default:
+		return mediaType(resp.ContentType()) == "application/json"
+	}
 }
 
 // maxErrorAnswer is how long an error under a status of success may be; answers are looked into no further.
@@ -296,7 +326,7 @@ func (d *dispatch) failedInside(t target, k *apiKey, a *Attempt, f wire.Failure)
 	a.Status, a.Message = f.Status, f.Message
 	o, kind := classify(f.Status, f)
 	o.retryable = true // before content it is always another target's chance
-	o.err = &Error{Code: codeOfStatus(f.Status), Status: f.Status, Message: f.Message}
+	o.err = &Error{Code: codeOfStatus(f.Status), Status: f.Status, Message: f.Message, RetryAfter: min(f.RetryAfter, maxRest)}
 	return d.note(t, k, a, o, kind)
 }
 

@@ -36,8 +36,15 @@ func classify(status int, f wire.Failure) (outcome, failureKind) {
 	}
 }
 
-// retryAfter reads how long a provider asks to be left alone.
-func retryAfter(resp *upstream.Response) time.Duration {
+// retryAfter is how long a provider asks to be left alone: in its header or, where that is missing, in its error.
+func retryAfter(resp *upstream.Response, f wire.Failure) time.Duration {
+	if d := retryAfterHeader(resp); d > 0 {
+		return d
+	}
+	return min(f.RetryAfter, maxRest)
+}
+
+func retryAfterHeader(resp *upstream.Response) time.Duration {
 	if ms := resp.Header("retry-after-ms"); ms != "" {
 		if n, err := strconv.ParseFloat(strings.TrimSpace(ms), 64); err == nil && n > 0 {
 			return min(time.Duration(n*float64(time.Millisecond)), maxRest)

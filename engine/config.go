@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +17,8 @@ type Config struct {
 	Env   *expr.Env
 	Phase vars.Phase
 	Spec  *ActionSpec
+	// Services is what the gateway offers to actions; without it, as in tests, actions get what works alone.
+	Services Services
 	// OnSet, where set, is told each variable that the action sets, in order, so that later expressions may read it.
 	OnSet func(name string)
 
@@ -95,6 +98,88 @@ func (c *Config) Strings(field string) []string {
 	return out
 }
 
+// Float returns a number, the field's default where it is missing.
+func (c *Config) Float(field string) float64 {
+	n := c.Node(field)
+	if n == nil {
+		f, _ := strconv.ParseFloat(c.field(field).Default, 64) // no default is zero
+		return f
+	}
+	switch v := n.Value.(type) {
+	case float64:
+		return v
+	case int64:
+		return float64(v)
+	default:
+		return 0 // reported by the check of fields
+	}
+}
+
+// Bool returns a switch, its default where it is missing.
+func (c *Config) Bool(field string) bool {
+	if n := c.Node(field); n != nil {
+		b, _ := n.Value.(bool) // another type has been reported by the check of fields
+		return b
+	}
+	return c.field(field).Default == "true"
+}
+
+// Duration returns a duration, its default where it is missing.
+func (c *Config) Duration(field string) time.Duration {
+	text := c.field(field).Default
+	if n := c.Node(field); n != nil {
+		text = n.Text.Value
+	}
+	d, err := ParseDuration(text)
+	if err != nil {
+		return 0 // no default, or reported by the check of fields
+	}
+	return d
+}
+
+// Templates compiles a list of strings that may hold ${...}.
+func (c *Config) Templates(field string) []*expr.Template {
+	n := c.Node(field)
+	if n == nil || n.Kind != NodeList {
+		return nil
+	}
+	out := make([]*expr.Template, 0, len(n.Items))
+	for _, item := range n.Items {
+		if t := c.compile(item); t != nil {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// CompileTemplate compiles a scalar node below a field; nil where it is wrong, which is reported.
+func (c *Config) CompileTemplate(n *Node) *expr.Template { return c.compile(n) }
+
+// CompileExpression compiles a scalar node as one plain expression, without ${...}; nil where it is wrong, which is
+// reported.
+func (c *Config) CompileExpression(n *Node) *expr.Expression {
+	if n == nil || n.Kind != NodeScalar {
+		return nil // reported by the check of fields
+	}
+	e, diags := c.Env.Value(c.Phase, n.Text)
+	if !c.take(diags, n) {
+		return nil
+	}
+	return e
+}
+
+// CompileCondition compiles a scalar node as one condition; nil where it is wrong, which is reported.
+func (c *Config) CompileCondition(n *Node) *expr.Predicate {
+	if n == nil || n.Kind != NodeScalar {
+		return nil // reported by the check of fields
+	}
+	p, diags := c.Env.Predicate(c.Phase, []expr.Text{n.Text})
+	if !c.take(diags, n) {
+		return nil
+	}
+	return p
+}
+
 // Template compiles a string field that may hold ${...}; nil where the field is missing and has no default.
 func (c *Config) Template(field string) *expr.Template {
 	if n := c.Node(field); n != nil {
@@ -151,6 +236,14 @@ func (c *Config) compile(n *Node) *expr.Template {
 		return nil // reported by the check of fields
 	}
 	t, diags := c.Env.Template(c.Phase, n.Text)
+	if !c.take(diags, n) {
+		return nil
+	}
+	return t
+}
+
+// take takes over what was found in an expression, and reports whether it can be used.
+func (c *Config) take(diags diag.List, n *Node) bool {
 	for i := range diags {
 		d := diags[i]
 		if !d.Pos.IsValid() {
@@ -158,10 +251,7 @@ func (c *Config) compile(n *Node) *expr.Template {
 		}
 		c.diags = append(c.diags, d)
 	}
-	if t == nil || diags.HasErrors() {
-		return nil
-	}
-	return t
+	return !diags.HasErrors()
 }
 
 func (c *Config) field(name string) *Field {

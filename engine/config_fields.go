@@ -91,6 +91,8 @@ func (c *Config) checkField(n *Node, f *Field, prefix string) {
 		}
 	case FieldStrings, FieldStringMap, FieldObjects:
 		c.checkEntries(n, f, name)
+	case FieldObject:
+		c.checkMap(n, f.Fields, name+".")
 	case FieldString:
 		c.checkPlain(n, f, name)
 	default:
@@ -141,7 +143,7 @@ func fieldFits(n *Node, t FieldType) (ok bool, want string) {
 		return ok, "true or false"
 	case FieldStrings, FieldObjects:
 		return n.Kind == NodeList, "a list"
-	case FieldStringMap:
+	case FieldStringMap, FieldObject:
 		return n.Kind == NodeMap, "a mapping"
 	case FieldAny:
 		return n.Kind != NodeNull, "a value"

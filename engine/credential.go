@@ -33,10 +33,11 @@ func (x *Exchange) takeCredential() {
 		}
 	}
 	x.Request.Headers = kept
-	if q := x.Request.Query; q != "" && strings.Contains(q, "key=") {
+	if q := x.Request.Query; q != "" {
 		for pair := range strings.SplitSeq(q, "&") {
 			name, value, _ := strings.Cut(pair, "=")
-			if strings.EqualFold(name, "key") && x.clientKey.value == "" {
+			name, err := url.QueryUnescape(name)
+			if err == nil && strings.EqualFold(name, "key") && x.clientKey.value == "" {
 				if v, err := url.QueryUnescape(value); err == nil {
 					x.clientKey.value = v
 				}
@@ -58,7 +59,11 @@ func isCredentialField(name string) bool {
 	return false
 }
 
+// bearerValue is the key in a header's value, "" where it is the caller's name and password.
 func bearerValue(v string) string {
+	if len(v) > 6 && strings.EqualFold(v[:6], "basic ") {
+		return ""
+	}
 	if len(v) > 7 && strings.EqualFold(v[:7], "bearer ") {
 		return strings.TrimSpace(v[7:])
 	}

@@ -59,6 +59,7 @@ type outcome struct {
 	retryable bool   // by the built-in classification
 	skipKeys  bool   // another key of the provider would not help
 	tooLong   bool   // the context was too long for the model
+	final     bool   // nothing may follow, whatever the policy says
 }
 
 func (d *dispatch) run(c choice) error {
@@ -104,6 +105,12 @@ func (d *dispatch) tryModel(m *model) (done bool, err error) {
 		if err := d.mayTry(); err != nil {
 			p.health.released()
 			return true, err
+		}
+		if len(d.x.guards) > 0 {
+			if ok, wait := d.x.allows(m); !ok {
+				d.rest(now.Add(wait), "provider "+p.id)
+				break
+			}
 		}
 		tried = true
 		d.last = d.try(target{model: m, surface: p.surfaceFor(d.x.Request.API)}, k)
@@ -186,6 +193,9 @@ func (d *dispatch) wait(n int) error {
 
 // retries decides whether the next target is tried after a failed attempt.
 func (d *dispatch) retries(o *outcome) bool {
+	if o.final {
+		return false
+	}
 	if o.err != nil && (o.err.Code == CodeClientGone || o.err.Code == CodePolicyFailed || o.err.Code == CodeDraining) {
 		return false
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"weir/engine/upstream"
@@ -153,16 +154,30 @@ func clientVersion(path string, d wire.Dialect) string {
 	return "/v1"
 }
 
-// forwardedQuery is the client's query without the key that Gemini clients may put there.
+// forwardedQuery is the client's query without what is not for the provider: the credentials that Gemini clients may put there,
+// and names that choose a model, which the rules have not seen.
 func forwardedQuery(query string) string {
-	if query == "" || !strings.Contains(query, "key=") {
+	withheld := false
+	for pair := range strings.SplitSeq(query, "&") {
+		withheld = withheld || withholdsPair(pair)
+	}
+	if !withheld {
 		return query
 	}
 	var kept []string
 	for pair := range strings.SplitSeq(query, "&") {
-		if name, _, _ := strings.Cut(pair, "="); !strings.EqualFold(name, "key") {
+		if !withholdsPair(pair) {
 			kept = append(kept, pair)
 		}
 	}
 	return strings.Join(kept, "&")
 }
+
+// withholdsPair reads the name of a pair as the provider would; a name that nobody can read is withheld too.
+func withholdsPair(pair string) bool {
+	name, _, _ := strings.Cut(pair, "=")
+	name, err := url.QueryUnescape(name)
+	return err != nil || slices.ContainsFunc(withheldParams[:], func(p string) bool { return strings.EqualFold(p, name) })
+}
+
+var withheldParams = [...]string{"key", "access_token", "oauth_token", "model", "models"}

@@ -174,6 +174,20 @@ func (b bodyOf) LoadBody(x *Exchange) error {
 	return nil
 }
 
+// Scan reads a changed body.
+func (b bodyOf) Scan(x *Exchange) error {
+	if problem := x.Request.Peek.Read(x.Request.API, x.Request.Body); problem != nil {
+		return &Error{Code: CodeBadRequest, Message: problem.Message, Param: problem.Param}
+	}
+	return nil
+}
+
+// Locate takes any target for the path of the chat API.
+func (b bodyOf) Locate(x *Exchange, target string) error {
+	x.Request.Path, x.Request.RawPath = target, target
+	return nil
+}
+
 // chat makes an exchange that posts body to the chat API.
 func chat(body string, headers ...Header) *Exchange {
 	x := NewExchange()

@@ -41,6 +41,10 @@ const (
 	CodeOverloaded         Code = "overloaded"
 	CodeDraining           Code = "draining"
 	CodeClientGone         Code = "client_gone"
+	CodeConnectionClosed   Code = "connection_closed"
+	CodeCircuitOpen        Code = "circuit_open"
+	CodeContentBlocked     Code = "content_blocked"
+	CodeLoopDetected       Code = "loop_detected"
 	CodeInternal           Code = "internal"
 )
 
@@ -81,6 +85,10 @@ var codeTable = []CodeFact{
 	{CodeOverloaded, 503, "api_error", "The gateway is at its limit; try again."},
 	{CodeDraining, 503, "api_error", "The gateway is shutting down."},
 	{CodeClientGone, 499, "api_error", "The client went away; seen in logs only."},
+	{CodeConnectionClosed, 499, "api_error", "The policy closed the connection without an answer; seen in logs only."},
+	{CodeCircuitOpen, 503, "api_error", "A circuit breaker of the policy is open; retry-after says for how long."},
+	{CodeContentBlocked, 403, "permission_error", "A content rule of the policy refused the request or its answer."},
+	{CodeLoopDetected, 508, "api_error", "The request was forwarded between endpoints of the gateway too often."},
 	{CodeInternal, 500, "api_error", "A fault of the gateway; details are in its log."},
 }
 
@@ -134,31 +142,17 @@ func (e *Error) HTTPStatus() int {
 	return e.Code.Fact().Status
 }
 
-// kind is the error type in OpenAI's terms: the code's own, or that of the status which a policy or a provider gave.
-func (e *Error) kind() string {
-	fact := e.Code.Fact()
-	switch status := e.HTTPStatus(); {
-	case status == fact.Status:
-		return fact.Type
-	case status == 401:
-		return "authentication_error"
-	case status == 403:
-		return "permission_error"
-	case status == 429:
-		return "rate_limit_error"
-	case status >= 500:
-		return "api_error"
-	default:
-		return "invalid_request_error"
-	}
-}
-
-// Body is the error in the form that package wire writes for each dialect.
+// Body is the error in the form that package wire writes for each dialect. The type is the code's own; that of another
+// status, which a policy or a provider gave, is left for wire to fill in.
 func (e *Error) Body(requestID string) wire.ErrorBody {
-	return wire.ErrorBody{
-		Status: e.HTTPStatus(), Type: e.kind(), Code: string(e.Code),
-		Message: e.Message, Param: e.Param, RequestID: requestID,
+	fact := e.Code.Fact()
+	body := wire.ErrorBody{
+		Status: e.HTTPStatus(), Type: fact.Type, Code: string(e.Code), Message: e.Message, Param: e.Param, RequestID: requestID,
 	}
+	if body.Status != fact.Status {
+		body.Type = ""
+	}
+	return body
 }
 
 // AppendBody appends what the client is told: the provider's own words where there are any, else the error in the shape

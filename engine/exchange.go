@@ -102,6 +102,11 @@ type Stream interface {
 // that rules on headers run before a byte of the body is read.
 type BodyLoader interface {
 	LoadBody(x *Exchange) error
+	// Scan reads the loaded body again after an action changed it.
+	Scan(x *Exchange) error
+	// Locate reads a new request target, path and query, into the exchange: which API and operation it asks for. A target
+	// that nothing stands at leaves the API unknown and x.Missing set; a malformed one is an error.
+	Locate(x *Exchange, target string) error
 }
 
 // Exchange is one request and its answer. The server makes it, a plan runs it, and the server finishes it; it is used by
@@ -112,7 +117,10 @@ type Exchange struct {
 	Endpoint *Endpoint
 	Caller   Caller
 	Loader   BodyLoader
+	Budget   Budget // nil = nothing is counted
 	Reply    Reply
+	// Missing is what the client is told where no API stands at the request's path and no rule answers; nil otherwise.
+	Missing error
 
 	plan     *Plan
 	ctx      exchangeContext
@@ -126,23 +134,26 @@ type Exchange struct {
 	failed   *Error
 	routeErr *Error // why the route failed, for traces
 
-	attempts  []Attempt
-	attempt0  [4]Attempt
-	current   *Attempt // what attempt.* reads while failover is decided
-	usage     wire.Usage
-	finish    string // finish reason
-	respModel string
-	estimate  int64 // input tokens; -1 = not estimated
+	attempts []Attempt
+	attempt0 [4]Attempt
+	current  *Attempt // what attempt.* reads while failover is decided
+	usage    wire.Usage
+	finish   string // finish reason
+	estimate int64  // input tokens; -1 = not estimated
 
 	vars    map[string]any
 	results map[string]map[string]any
 	policy  map[string]any // what log actions added
 	notes   []note
+	extra   Headers // of the answer, whatever it will be
+	ends    []func(*Exchange)
+	guards  []TargetGuard
 	trace   *routeTrace
 
 	clientKey credential
 	scratch   dispatchBuffers
 	relay     relay
+	whole     meter // of scratch.answer
 	started   time.Time
 	total     time.Duration // from start to finish; 0 = not over
 	sent      int64         // bytes of the answer

@@ -13,6 +13,9 @@ import (
 // errClientGone is the cause of a cancellation because the client hung up.
 var errClientGone = &Error{Code: CodeClientGone, Message: "the client went away"}
 
+// errClosed ends an exchange whose connection is closed without an answer.
+var errClosed = &Error{Code: CodeConnectionClosed, Message: "the policy closes the connection"}
+
 // ClientGone is the cause to cancel an exchange with when its client hung up.
 func ClientGone() error { return errClientGone }
 
@@ -86,18 +89,28 @@ func (x *Exchange) Reset() {
 
 	x.Request.reset()
 	x.Reply = Reply{Headers: x.Reply.Headers[:0]}
-	x.Conn, x.Endpoint, x.Caller, x.Loader = Conn{}, nil, Caller{}, nil
+	x.Conn, x.Endpoint, x.Caller, x.Loader, x.Budget, x.Missing = Conn{}, nil, Caller{}, nil, nil, nil
+	x.whole.held = 0
 	x.plan, x.phase, x.route, x.chosen = nil, 0, nil, nil
 	x.loaded, x.bodyErr, x.denied, x.failed, x.routeErr = false, nil, nil, nil, nil
 	clear(x.attempt0[:min(len(x.attempts), len(x.attempt0))])
 	x.attempts = x.attempt0[:0]
 	x.current = nil
-	x.usage, x.finish, x.respModel, x.estimate = wire.Usage{}, "", "", -1
+	x.usage, x.finish, x.estimate = wire.Usage{}, "", -1
 	x.vars, x.results, x.policy, x.notes, x.trace = nil, nil, nil, x.notes[:0], nil
+	if len(x.extra)+len(x.ends)+len(x.guards) > 0 { // few exchanges have any
+		clear(x.ends)
+		clear(x.guards)
+		x.extra, x.ends, x.guards = x.extra[:0], x.ends[:0], x.guards[:0]
+	}
 	x.clientKey = credential{}
 	x.scratch.reset()
 	if x.relay.x != nil { // most exchanges have no stream, and the relay is the largest part of them
-		x.relay = relay{splitter: x.relay.splitter, buf: x.relay.buf, held: x.relay.held[:0], observer: x.relay.observer}
+		held := x.relay.held[:0]
+		if cap(held) > keepBuffers {
+			held = nil
+		}
+		x.relay = relay{splitter: x.relay.splitter, buf: x.relay.buf, held: held, observer: x.relay.observer}
 	}
 	x.started, x.total, x.sent, x.finished = time.Time{}, 0, 0, false
 }
@@ -114,7 +127,7 @@ func (r *Request) reset() {
 // NewExchange returns an empty exchange.
 func NewExchange() *Exchange {
 	x := &Exchange{estimate: -1}
-	x.ctx.x = x
+	x.ctx.x, x.whole.x = x, x
 	x.attempts = x.attempt0[:0]
 	x.Request.ContentLength = -1
 	return x

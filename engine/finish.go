@@ -70,6 +70,9 @@ func (x *Exchange) Finish() {
 	if x.Reply.Stream != nil {
 		_ = x.Reply.Stream.Close() // a relay has nothing to say on closing
 	}
+	for _, f := range x.ends {
+		f(x)
+	}
 	if x.plan == nil || x.current == nil {
 		return
 	}

@@ -207,12 +207,14 @@ type PlanConfig struct {
 	Hash      string // of the bytes that were compiled
 	Location  *time.Location
 	Providers []ProviderConfig
+	OnConnect []Rule // on_tcp_connect
 	OnRequest []Rule
 	Routes    []RouteConfig
 	// RoutesByAction says that the document routes by ai-gateway actions: without a match there is no default route.
 	RoutesByAction bool
 	OnResponse     []Rule
-	Authenticates  bool // some rule proves who the caller is
+	OnEvent        []Rule // on_event_stream_message; they run once a stream, when it begins
+	Authenticates  bool   // some rule proves who the caller is
 	ReadsActions   []string
 	// TraceRoute says that an expression reads actions.ngrok.ai_gateway, so that the trace must be kept.
 	TraceRoute bool

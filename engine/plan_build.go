@@ -30,8 +30,10 @@ type Plan struct {
 
 	rt              *Runtime
 	location        *time.Location
+	onConnectRules  []Rule
 	onRequestRules  []Rule
 	onResponseRules []Rule
+	onEventRules    []Rule
 	routes          []*route
 	fallback        *route // nil where unmatched requests are refused
 	universe        *universe
@@ -45,6 +47,7 @@ type Plan struct {
 func (rt *Runtime) NewPlan(cfg PlanConfig) (*Plan, diag.List) {
 	p := &Plan{
 		Name: cfg.Name, Hash: cfg.Hash, Built: time.Now(), rt: rt, location: cfg.Location,
+		onConnectRules: cfg.OnConnect, onEventRules: cfg.OnEvent,
 		onRequestRules: cfg.OnRequest, onResponseRules: cfg.OnResponse, authenticates: cfg.Authenticates,
 		traceRoute: cfg.TraceRoute, actions: map[string]bool{},
 	}
@@ -65,7 +68,7 @@ func (rt *Runtime) NewPlan(cfg PlanConfig) (*Plan, diag.List) {
 	for i := range cfg.Routes {
 		p.routes = append(p.routes, routeOf(&cfg.Routes[i]))
 	}
-	for _, rule := range slices.Concat(cfg.OnRequest, cfg.OnResponse) {
+	for _, rule := range slices.Concat(cfg.OnConnect, cfg.OnRequest, cfg.OnResponse, cfg.OnEvent) {
 		if rule.Mode == ModeShadow {
 			p.shadow++
 		}

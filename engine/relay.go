@@ -45,12 +45,14 @@ type relay struct {
 	events   int64
 	idle     time.Duration
 	armed    time.Time // the read deadline that is set
-	strip    bool      // remove the usage that Weir asked for
-	raw      bool      // bytes, not events
-	content  bool      // something a user sees has come
-	closing  bool      // the bracket that closes a JSON array has come: the answer is whole
-	done     error     // what Read returns once held is out; io.EOF = clean end
+	filters  []*filterStage
+	strip    bool  // remove the usage that Weir asked for
+	raw      bool  // bytes, not events
+	content  bool  // something a user sees has come
+	closing  bool  // the bracket that closes a JSON array has come: the answer is whole
+	done     error // what Read returns once held is out; io.EOF = clean end
 	closed   bool
+	meter    meter // of held and of what the splitter holds
 }
 
 func (r *relay) open(x *Exchange, t target, resp *upstream.Response, idle time.Duration) {
@@ -70,7 +72,7 @@ func (r *relay) openRaw(x *Exchange, t target, resp *upstream.Response, idle tim
 }
 
 func (r *relay) start(x *Exchange, resp *upstream.Response, idle time.Duration) {
-	*r = relay{x: x, resp: resp, attempt: x.current, idle: idle, splitter: r.splitter, buf: r.buf, held: r.held[:0], observer: r.observer}
+	*r = relay{x: x, resp: resp, attempt: x.current, idle: idle, splitter: r.splitter, buf: r.buf, held: r.held[:0], observer: r.observer, meter: meter{x: x, held: r.meter.held}}
 	if r.buf == nil {
 		r.buf = make([]byte, relayBuffer)
 	}
@@ -82,8 +84,7 @@ func (r *relay) holdBack(deadline time.Time) error {
 	r.resp.SetReadDeadline(deadline)
 	for {
 		n, err := r.resp.Read(r.buf)
-		r.splitter.Feed(r.buf[:n])
-		if failure := r.drainEvents(); failure != nil {
+		if failure := r.feed(n); failure != nil {
 			if !r.content {
 				return failure
 			}
@@ -114,6 +115,15 @@ func (r *relay) endHeld() error {
 	}
 	r.finish(io.EOF)
 	return nil
+}
+
+// feed takes the n bytes that were read, once there is room for them.
+func (r *relay) feed(n int) error {
+	if err := r.meter.Reach(max(relayBuffer, len(r.held)+r.splitter.Pending()+n)); err != nil {
+		return err
+	}
+	r.splitter.Feed(r.buf[:n])
+	return r.drainEvents()
 }
 
 // drainEvents takes every whole event that was fed.
@@ -152,10 +162,23 @@ func (r *relay) take(ev *wire.Event) error {
 		return errMalformed
 	case wire.SignalEnd:
 		if r.x.Request.API.Dialect() != wire.DialectGemini {
-			r.held = append(r.held, ev.Raw...)
+			if err := r.emit(ev); err != nil {
+				return err
+			}
+			if err := r.endFilters(); err != nil {
+				return err
+			}
 			r.finish(io.EOF)
 			return nil
 		}
+	}
+	return r.emit(ev)
+}
+
+// emit puts what the client gets of an event into held.
+func (r *relay) emit(ev *wire.Event) error {
+	if len(r.filters) > 0 {
+		return r.emitFiltered(ev)
 	}
 	if r.strip {
 		out, drop := wire.StripUsage(r.held, ev)
@@ -192,8 +215,7 @@ func (r *relay) Read(p []byte) (int, error) {
 func (r *relay) fill() {
 	r.arm()
 	n, err := r.resp.Read(r.buf)
-	r.splitter.Feed(r.buf[:n])
-	if failure := r.drainEvents(); failure != nil {
+	if failure := r.feed(n); failure != nil {
 		r.broken(failure)
 		return
 	}
@@ -219,6 +241,10 @@ func (r *relay) endCommitted() {
 		return
 	}
 	if r.done == nil {
+		if err := r.endFilters(); err != nil {
+			r.broken(err)
+			return
+		}
 		r.finish(io.EOF)
 	}
 }
@@ -312,7 +338,7 @@ func (r *relay) finish(end error) {
 		return
 	}
 	rt := x.plan.rt
-	if !clean && x.failed != nil && x.failed.Code != CodeClientGone && x.failed.Code != CodeDraining {
+	if !clean && x.failed != nil && x.failed.Code.blamesProvider() {
 		r.attempt.Code, r.attempt.Message = x.failed.Code, x.failed.Message
 		r.target.model.provider.health.failed(rt.now())
 		r.target.model.stats.rates.add(rt.now(), failureServer)
@@ -322,6 +348,16 @@ func (r *relay) finish(end error) {
 		ms := (r.attempt.Elapsed - r.attempt.FirstToken).Milliseconds() / n
 		r.target.model.stats.perToken.add(rt.now(), ms)
 		r.target.model.local.perToken.add(rt.now(), ms)
+	}
+}
+
+// blamesProvider tells what a provider did from what its client or the gateway did to a stream.
+func (c Code) blamesProvider() bool {
+	switch c {
+	case CodeClientGone, CodeDraining, CodeOverloaded, CodePolicyFailed, CodePolicyDenied, CodeContentBlocked:
+		return false
+	default:
+		return true
 	}
 }
 

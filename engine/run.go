@@ -19,12 +19,52 @@ func (p *Plan) Run(x *Exchange) (err error) {
 			err = x.panicked(r)
 		}
 	}()
-	verdict, err := p.onRequest(x)
+	verdict, err := p.onConnect(x)
+	if err == nil && verdict == VerdictContinue {
+		verdict, err = p.onRequest(x)
+	}
 	if err == nil && verdict == VerdictContinue {
 		err = p.answer(x)
 	}
 	return p.onResponse(x, err)
 }
+
+// onConnect runs the rules on the connection, with each exchange that comes over it: a refusal that a reload brought
+// holds for connections that are open already.
+func (p *Plan) onConnect(x *Exchange) (Verdict, error) {
+	if len(p.onConnectRules) == 0 {
+		return VerdictContinue, nil
+	}
+	x.phase = vars.PhaseTCPConnect
+	verdict, err := p.runRules(x, p.onConnectRules, allActions)
+	if verdict == VerdictDeny || verdict == VerdictRespond {
+		return VerdictClose, errClosed
+	}
+	return verdict, err
+}
+
+// Admits reports whether the rules on connections let one in before anything was read from it. The exchange is one that
+// has a connection and no request.
+func (p *Plan) Admits(x *Exchange) bool {
+	if len(p.onConnectRules) == 0 {
+		return true
+	}
+	x.plan, x.started = p, time.Now()
+	ok := false
+	func() {
+		defer func() {
+			if r := recover(); r != nil {
+				p.rt.log.Error().Err(x.panicked(r)).Msg("a rule of on_tcp_connect failed")
+			}
+		}()
+		verdict, err := p.onConnect(x)
+		ok = verdict == VerdictContinue && err == nil
+	}()
+	return ok
+}
+
+// HasConnectRules reports whether connections are looked at before their first request.
+func (p *Plan) HasConnectRules() bool { return len(p.onConnectRules) > 0 }
 
 func (p *Plan) onRequest(x *Exchange) (Verdict, error) {
 	x.phase = vars.PhaseRequest
@@ -36,8 +76,10 @@ func (p *Plan) answer(x *Exchange) error {
 	x.takeCredential()
 	x.phase = vars.PhaseRoute
 	switch {
-	case x.Request.API == wire.Models:
-		return nil // the server lists what Plan.Models allows
+	case x.Missing != nil:
+		return x.Missing
+	case x.Request.API == wire.Models, x.Request.API == wire.APIUnknown:
+		return nil // the server lists what Plan.Models allows, and greets at the root
 	case x.Request.Operation != OpCreate:
 		return p.stored(x)
 	}
@@ -60,11 +102,20 @@ func (p *Plan) onResponse(x *Exchange, failure error) error {
 		x.Reply.Status, x.Reply.Synthetic = x.failed.HTTPStatus(), true
 		x.Reply.Body, x.Reply.Stream = nil, nil
 		which = headerActions
+		if x.failed.Code == CodeConnectionClosed {
+			return failure
+		}
 	}
-	if len(p.onResponseRules) == 0 {
+	for i := range x.extra {
+		x.Reply.Headers.Add(x.extra[i].Name, x.extra[i].Value)
+	}
+	if len(p.onResponseRules) == 0 && len(p.onEventRules) == 0 {
 		return failure
 	}
 	verdict, err := p.runRules(x, p.onResponseRules, which)
+	if err == nil && verdict == VerdictContinue && failure == nil && x.streams() && len(p.onEventRules) > 0 {
+		verdict, err = p.runRules(x, p.onEventRules, which)
+	}
 	switch {
 	case err != nil:
 		x.dropStream()
@@ -145,6 +196,8 @@ func (r *Rule) run(x *Exchange, which actionSet) (Verdict, error) {
 			return verdict, x.refusal()
 		case VerdictRespond:
 			return verdict, nil
+		case VerdictClose:
+			return verdict, errClosed
 		}
 	}
 	return VerdictContinue, nil

@@ -80,6 +80,7 @@ type Runtime struct {
 	tokens      tokenCounter
 	inFlight    atomic.Int64
 	exchanges   sync.Pool
+	states      states
 
 	mu        sync.Mutex // guards the maps below, which only plan building touches
 	providers map[string]*providerHealth

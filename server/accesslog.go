@@ -35,6 +35,7 @@ type accessLog struct {
 	log     zerolog.Logger
 	enabled bool
 	console bool // one line a write
+	bodies  int  // most bytes of each body in a line; 0 = no bodies
 	wake    chan struct{}
 	quit    chan struct{}
 	done    chan struct{}
@@ -44,9 +45,9 @@ type accessLog struct {
 	pending []byte // whole lines that wait
 }
 
-func newAccessLog(out io.Writer, s *stats, format string) *accessLog {
+func newAccessLog(out io.Writer, s *stats, c *LogConfig) *accessLog {
 	a := &accessLog{
-		out: out, stats: s, enabled: out != nil, console: format == "console", wake: make(chan struct{}, 1),
+		out: out, stats: s, enabled: out != nil, console: c.Format == "console", wake: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	if !a.enabled {
@@ -56,6 +57,7 @@ func newAccessLog(out io.Writer, s *stats, format string) *accessLog {
 	if a.console {
 		a.out = zerolog.ConsoleWriter{Out: out, NoColor: true}
 	}
+	a.bodies = c.Bodies
 	a.log = zerolog.New(a)
 	go a.drain()
 	return a
@@ -95,7 +97,7 @@ func (a *accessLog) flush(buf, lines []byte) []byte {
 		if end == 0 {
 			end = len(lines)
 		}
-		buf = clean(buf, lines[:end])
+		buf = clean(buf, lines[:end], a.bodies)
 		lines = lines[end:]
 		count++
 		if !a.console && len(buf) < logBatch && len(lines) > 0 {
@@ -160,16 +162,20 @@ func (a *accessLog) write(v *visit) {
 	if v.conn.slow {
 		e.Bool("slow_client", true)
 	}
+	if a.bodies > 0 {
+		a.writeBodies(e, v)
+	}
 	e.Send()
 }
 
 // clean makes a line of JSON safe to read in a terminal, whoever chose the words in it: texts are capped, and what moves
-// the cursor or turns the direction of writing is escaped. zerolog has escaped the control characters of ASCII.
-func clean(dst, line []byte) []byte {
+// the cursor or turns the direction of writing is escaped. zerolog has escaped the control characters of ASCII. bodies is
+// how many bytes of a body the line may hold.
+func clean(dst, line []byte, bodies int) []byte {
 	if (len(line) <= logField && ascii(line)) || plain(line) {
 		return append(dst, line...)
 	}
-	quoted, size := false, 0
+	quoted, size, most := false, 0, logField
 	for i := 0; i < len(line); {
 		c := line[i]
 		width := 1
@@ -180,13 +186,15 @@ func clean(dst, line []byte) []byte {
 			_, width = utf8.DecodeRune(line[i:])
 		}
 		if c == '"' {
-			quoted, size = !quoted, 0
+			if quoted, size = !quoted, 0; quoted {
+				most = textCap(line[:i], bodies)
+			}
 		} else if quoted {
 			size += width
 		}
 		switch piece := line[i : i+width]; {
-		case size > logField:
-			if size-width <= logField {
+		case size > most:
+			if size-width <= most {
 				dst = append(dst, "..."...)
 			}
 		case width > 1 && c != '\\' || c == 0x7f:

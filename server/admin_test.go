@@ -352,7 +352,7 @@ func TestSlowLogDropsAndCounts(t *testing.T) {
 	t.Parallel()
 	s := &stats{}
 	out := stuck{let: make(chan struct{})}
-	a := newAccessLog(out, s, "json")
+	a := newAccessLog(out, s, &LogConfig{Format: "json"})
 	const line = len(`{"pad":"0123456789012345678901234567890123456789"}` + "\n")
 	const fits = int64(logPending / line)
 	for range 4 * fits { // what one write holds, what waits behind it, and more

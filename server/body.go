@@ -51,6 +51,9 @@ func (v *visit) LoadBody(x *engine.Exchange) error {
 
 // scan reads from the body what routing needs, and refuses what two readers could read differently.
 func (v *visit) scan(x *engine.Exchange) error {
+	if x.Request.API == wire.APIUnknown {
+		return nil
+	}
 	var problem *wire.Problem
 	if x.Request.API == wire.OpenAITranscriptions {
 		if x.Request.Form, problem = wire.ParseMultipart(v.head.contentType, x.Request.Body); problem == nil {
@@ -162,11 +165,14 @@ func grow(buf []byte, n int64) []byte {
 // reserve takes n bytes of the process's budget for this exchange.
 func (v *visit) reserve(n int64) error {
 	if !v.g.budget.take(n) {
-		return errOverloaded("the gateway holds as many bytes of bodies as it may")
+		return errOverloaded("the gateway holds as many bytes of bodies and answers as it may")
 	}
 	v.reserved += n
 	return nil
 }
+
+// Take reserves bytes of an answer until the exchange is over; it is the engine.Budget of the exchange.
+func (v *visit) Take(n int64) error { return v.reserve(n) }
 
 // discard reads what is left of a body that nobody asked for, as far as that is cheap; where it is not, the connection
 // closes after the answer and lingers so that the client reads it.

@@ -61,6 +61,7 @@ type LogConfig struct {
 	Format, Level string
 	Access        bool
 	Route         bool // tell how each target was chosen
+	Bodies        int  // most bytes of each body in a line; 0 = no bodies
 }
 
 // DrainConfig is the end of a process.

@@ -31,6 +31,7 @@ func mainOptions() []option[Config] {
 		{"log.level", kindEnum("debug", "info", "warn", "error"), "info", "Least level of the log. The access log has none.", func(c *Config) any { return &c.Log.Level }},
 		{"log.access", kindBool(), "true", "Write one line for each exchange.", func(c *Config) any { return &c.Log.Access }},
 		{"log.route", kindBool(), "false", "Put the whole story of each route into its line: strategies and what they returned, keys, attempts.", func(c *Config) any { return &c.Log.Route }},
+		{"log.bodies", kindSize(0, maxLogBody), "0", "Put the bodies of request and answer into its line as `request_body` and `response_body`, each cut at this size; of streams what was sent to the client. What looks like a credential is masked, what people and models say is not. 0: no bodies.", func(c *Config) any { return &c.Log.Bodies }},
 	}
 }
 
@@ -39,7 +40,7 @@ func limitOptions() []option[Config] {
 		{"limits.body", kindSize(1<<10, 1<<30), "50MiB", "Largest body of a request, as sent and decompressed: vendors take 20 to 50 MiB of images and audio.", func(c *Config) any { return &c.Limits.Body }},
 		{"limits.headers", kindSize(4<<10, 1<<20), "16KiB", "Largest head of a request. Every open connection holds a buffer of this size.", func(c *Config) any { return &c.Limits.Headers }},
 		{"limits.ratio", kindSize(2, 1000), "100", "How far a compressed body may expand, looked at from 1 MiB on: JSON of conversations stays below 20.", func(c *Config) any { return &c.Limits.Ratio }},
-		{"limits.memory", kindSize(0, maxSize), "0", "Bytes that the bodies of all requests together may hold. 0: a quarter of GOMEMLIMIT, or 512 MiB where that is not set.", func(c *Config) any { return &c.Limits.Memory }},
+		{"limits.memory", kindSize(0, maxSize), "0", "Bytes that the bodies of all requests, and what is held of their answers, may take together. Once they are spent, requests get 503 with `retry-after`. 0: a quarter of GOMEMLIMIT, or 512 MiB where that is not set.", func(c *Config) any { return &c.Limits.Memory }},
 		{"limits.connections", kindInt(1, 1_000_000), "16384", "Open client connections. One more is refused with 503.", func(c *Config) any { return &c.Limits.Connections }},
 		{"limits.exchanges", kindInt(1, 1_000_000), "8192", "Requests in flight: at about 100 KiB each they hold less than 1 GiB.", func(c *Config) any { return &c.Limits.Exchanges }},
 		{"limits.queue", kindInt(0, 100_000), "256", "Requests that wait for one of those to end. One more is refused with 503 and `retry-after`.", func(c *Config) any { return &c.Limits.Queue }},

@@ -79,7 +79,7 @@ func FuzzClean(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := clean(nil, append(line, '\n'))
+		got := clean(nil, append(line, '\n'), 0)
 		var out map[string]string
 		if err := json.Unmarshal(got, &out); err != nil {
 			t.Fatalf("%q: got %q: %v", text, got, err)

@@ -104,7 +104,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	g.gate = newGate(g.limits)
 	g.budget = newBudget(g.limits.Memory)
-	g.access = newAccessLog(o.Access, &g.stats, o.Config.Log.Format)
+	g.access = newAccessLog(o.Access, &g.stats, &o.Config.Log)
 	if g.token == "" {
 		g.token = newToken()
 	}

@@ -14,7 +14,7 @@ type Limits struct {
 	Body        int64         // bytes of one body, before and after decompression
 	Headers     int           // bytes of one request head
 	Ratio       int64         // decompressed to compressed bytes of a body
-	Memory      int64         // bytes of all bodies together; 0 = from GOMEMLIMIT
+	Memory      int64         // bytes of all bodies and answers together; 0 = from GOMEMLIMIT
 	Connections int           // open connections
 	Exchanges   int           // exchanges in flight
 	Queue       int           // exchanges that wait for one of those to end
@@ -27,14 +27,14 @@ type Limits struct {
 }
 
 const (
-	// memoryShare is the part of GOMEMLIMIT that bodies may take: they are copied once for an edit and once more for the
+	// memoryShare is the part of GOMEMLIMIT that bodies and answers may take: bodies are copied once for an edit and once more for the
 	// socket, so that a quarter keeps the whole under three quarters.
 	memoryShare = 4
 	// memoryDefault is the budget where GOMEMLIMIT is not set: ten bodies of the greatest size allowed.
 	memoryDefault = 512 << 20
 )
 
-// budget counts the bytes that bodies hold, over the whole process.
+// budget counts the bytes that bodies and answers hold, over the whole process.
 type budget struct {
 	total int64
 	used  atomic.Int64

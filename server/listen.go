@@ -47,6 +47,7 @@ func (g *Gateway) listenData(c *ListenerConfig) error {
 		return fmt.Errorf("opening listener %s: %w", c.Address, err)
 	}
 	l := &listener{
+		pool:     g.pool,
 		Listener: ln, limits: g.limits, stats: &g.stats, log: g.log, loopback: isLoopback(ln.Addr()), done: make(chan struct{}),
 	}
 	g.listeners = append(g.listeners, l)

@@ -42,6 +42,7 @@ type listener struct {
 	tls      *tls.Config // nil without TLS
 	loopback bool
 	entries  []entry // the endpoints as seen through this listener
+	pool     Pool
 	done     chan struct{}
 	closing  sync.Once
 
@@ -57,7 +58,11 @@ func (l *listener) Accept() (net.Conn, error) {
 		c, err := l.Listener.Accept()
 		switch {
 		case err == nil && l.open.Load() < int64(l.limits.Connections):
-			return l.add(c), nil
+			added := l.add(c)
+			if l.admits(added) {
+				return added, nil
+			}
+			l.turnAway(added)
 		case err == nil:
 			l.refuse(c)
 		case !temporary(err):

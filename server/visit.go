@@ -38,6 +38,7 @@ type visit struct {
 	body, plain []byte // the body as sent, and decompressed
 	path        []byte // the decoded path
 	out         []byte // an error or a list
+	said        []byte // the begin of a stream as it was sent, where the log tells bodies
 	id          [idLen]byte
 }
 
@@ -57,7 +58,7 @@ func (g *Gateway) visit(ctx *fasthttp.RequestCtx) *visit {
 	r := &v.x.Request
 	r.ID = view(appendID(v.id[:0], now))
 	r.Received = now
-	v.x.Loader = v
+	v.x.Loader, v.x.Budget = v, v
 	v.x.Conn = engine.Conn{
 		Client: v.conn.client, Server: v.conn.server, ClientIP: v.conn.client.Addr(), ClientText: v.conn.clientText, TLS: v.conn.tlsState(), Start: v.conn.start,
 	}
@@ -132,24 +133,14 @@ func (v *visit) find() error {
 	if strings.HasPrefix(path, "/v1beta/") { // only Gemini's clients know this version
 		v.dialect = wire.DialectGemini
 	}
-	p, ok := locate(r.Method, path)
-	if !ok {
-		return engine.Errorf(engine.CodeNotFound, "there is no %s; there is %s", path, exists)
+	v.place = place{}
+	if err := v.ask(path); err != nil {
+		return err
 	}
-	v.place = p
-	if p.api != wire.APIUnknown && p.api != wire.Models {
-		v.dialect = p.api.Dialect()
-	}
-	if p.root && p.allow == "" {
+	if v.place.root && r.Method == http.MethodHead {
 		v.greet()
 		return nil
 	}
-	if p.allow != "" {
-		v.x.Reply.Headers.Set("allow", p.allow)
-		return engine.Errorf(engine.CodeMethodNotAllowed, "%s takes %s", path, p.allow)
-	}
-	r.API, r.Operation, r.StoredID, r.PathModel = p.api, p.op, p.id, p.model
-	r.PathStream, r.Framing = p.stream, framing(&p, r.Query)
 	if err := checkCredentials(r.Headers, r.Query); err != nil {
 		return err
 	}
@@ -157,6 +148,48 @@ func (v *visit) find() error {
 		return engine.Errorf(engine.CodeOverloaded, "no policy is loaded")
 	}
 	return nil
+}
+
+// ask tells which API and operation stand at a path of the endpoint. Where none does, rules may still answer.
+func (v *visit) ask(path string) error {
+	r := &v.x.Request
+	v.x.Missing = nil
+	p, ok := locate(r.Method, path)
+	v.place = p
+	r.API, r.Operation, r.StoredID, r.PathModel = p.api, p.op, p.id, p.model
+	r.PathStream, r.Framing = p.stream, framing(&p, r.Query)
+	if p.api != wire.APIUnknown && p.api != wire.Models {
+		v.dialect = p.api.Dialect()
+	}
+	switch {
+	case !ok:
+		v.x.Missing = engine.Errorf(engine.CodeNotFound, "there is no %s; there is %s", path, exists)
+	case p.root && p.allow != "":
+		v.x.Reply.Headers.Set("allow", p.allow)
+		v.x.Missing = engine.Errorf(engine.CodeMethodNotAllowed, "%s takes %s", path, p.allow)
+	case p.allow != "":
+		v.x.Reply.Headers.Set("allow", p.allow)
+		return engine.Errorf(engine.CodeMethodNotAllowed, "%s takes %s", path, p.allow)
+	}
+	return nil
+}
+
+// Scan reads a body again that an action changed.
+func (v *visit) Scan(x *engine.Exchange) error { return v.scan(x) }
+
+// Locate reads the target that an action wrote in place of the client's.
+func (v *visit) Locate(x *engine.Exchange, uri string) error {
+	r := &x.Request
+	t, _, err := parseTarget([]byte(uri), r.Host, nil)
+	if err != nil {
+		return err
+	}
+	e, path := v.conn.listener.endpoint(r.Host, t.path)
+	if e == nil || x.Endpoint == nil || e.ID != x.Endpoint.ID {
+		path = t.path // another endpoint is reached by forwarding only
+	}
+	r.Path, r.RawPath, r.Query = t.path, t.raw, t.query
+	return v.ask(path)
 }
 
 // rootBody is what GET / says; it names no version.
@@ -202,8 +235,12 @@ func (v *visit) run() (err error) {
 	if err := v.plan.Run(v.x); err != nil {
 		return err //nolint:wrapcheck // an *engine.Error goes to the client as it is
 	}
-	if v.place.api == wire.Models && v.x.Reply.Status == 0 {
+	switch {
+	case v.x.Reply.Status != 0:
+	case v.place.api == wire.Models:
 		return v.listModels()
+	case v.place.root:
+		v.greet()
 	}
 	return nil
 }
@@ -226,7 +263,7 @@ func (v *visit) finish(failure error) {
 	}
 	g.budget.give(v.reserved)
 	g.pool.Release(x)
-	*v = visit{g: g, body: keep(v.body), plain: keep(v.plain), path: v.path[:0], out: keep(v.out), finished: true}
+	*v = visit{g: g, body: keep(v.body), plain: keep(v.plain), path: v.path[:0], out: keep(v.out), said: v.said[:0], finished: true}
 	g.visits.Put(v)
 	g.active.Add(-1)
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,6 +20,10 @@ const streamBuffer = 16 << 10
 // write puts the reply, or the error in its place, on the wire. Where fasthttp writes, finish comes with the last byte;
 // with w of one's own it comes before write returns.
 func (v *visit) write(err error, w *bufio.Writer) {
+	if err != nil && engine.AsError(err).Code == engine.CodeConnectionClosed {
+		v.drop(w)
+		return
+	}
 	v.discard()
 	if err != nil {
 		v.writeError(err)
@@ -44,6 +49,19 @@ func (v *visit) write(err error, w *bufio.Writer) {
 	resp.SkipBody = v.ctx.IsHead()
 	resp.Header.SetConnectionClose()
 	_ = resp.Write(w) // the body tells finish how it went
+}
+
+// drop closes the connection without an answer, as a policy asked.
+func (v *visit) drop(w *bufio.Writer) {
+	v.conn.reset()
+	if w == nil {
+		v.ctx.HijackSetNoResponse(true)
+		v.ctx.Hijack(func(net.Conn) {}) // fasthttp closes the connection after it
+		v.ctx.Response.Header.SetConnectionClose()
+	} else {
+		v.conn.abort()
+	}
+	v.finish(nil)
 }
 
 // writeHead copies status and fields of the reply; framing is the server's.
@@ -146,6 +164,7 @@ func (v *visit) copyStream(w io.Writer) (total int64, err error) {
 		if n > 0 {
 			written, writeErr := w.Write(buf[:n])
 			total += int64(written)
+			v.note(buf[:written])
 			if writeErr != nil {
 				v.x.Cancel(engine.ClientGone())
 				return total, writeErr //nolint:wrapcheck // fasthttp takes it from here

@@ -129,23 +129,44 @@ func (r *Response) encoded() bool {
 	return r.head.encodings > 0 && !equalFold(r.head.encoding, "identity") && len(r.head.encoding) > 0
 }
 
+// Room is asked before memory for a body is taken.
+type Room interface {
+	// Reach says that size bytes are about to be held; an error ends the reading.
+	Reach(size int) error
+}
+
 // ReadAll appends the rest of the body to dst. More than limit bytes of it are ErrBodyTooLarge, with what came before.
 func (r *Response) ReadAll(dst []byte, limit int) ([]byte, error) {
+	return r.ReadAllWithin(dst, limit, nil)
+}
+
+// ReadAllWithin is ReadAll that asks for room first; what room says against it is returned as it is.
+func (r *Response) ReadAllWithin(dst []byte, limit int, room Room) ([]byte, error) {
 	start := len(dst)
-	room := growBy
+	more := growBy
 	if n := r.ContentLength(); n >= 0 {
 		if n > int64(limit) {
 			return dst, fail(stageBody, ErrBodyTooLarge, nil)
 		}
-		room = int(n) + 1
+		more = int(n) + 1
+	}
+	if room != nil {
+		if err := room.Reach(more); err != nil {
+			return dst, err //nolint:wrapcheck // the caller knows its own error
+		}
 	}
 	for {
 		if len(dst) == cap(dst) {
-			dst = slices.Grow(dst, room)
-			room = growBy
+			dst = slices.Grow(dst, more)
+			more = growBy
 		}
 		n, err := r.Read(dst[len(dst):cap(dst)])
 		dst = dst[:len(dst)+n]
+		if room != nil && err == nil {
+			if refused := room.Reach(len(dst) - start); refused != nil {
+				return dst, refused //nolint:wrapcheck // as above
+			}
+		}
 		switch {
 		case len(dst)-start > limit:
 			return dst[:start+limit], fail(stageBody, ErrBodyTooLarge, nil)

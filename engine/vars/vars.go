@@ -65,6 +65,7 @@ const (
 	PhaseKeys                         // api_key_selection
 	PhaseFailover                     // failover.on
 	PhaseResponse                     // on_response
+	PhaseEvent                        // on_event_stream_message; its expressions see what those of on_response see
 )
 
 const (
@@ -74,7 +75,7 @@ const (
 
 // String lists the phases of the set.
 func (p Phase) String() string {
-	names := [...]string{"on_tcp_connect", "on_request", "route", "api_key_selection", "failover", "on_response"}
+	names := [...]string{"on_tcp_connect", "on_request", "route", "api_key_selection", "failover", "on_response", "on_event_stream_message"}
 	var out []string
 	for i, name := range names {
 		if p&(1<<i) != 0 {

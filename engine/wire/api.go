@@ -53,6 +53,7 @@ type apiFacts struct {
 	dialect Dialect
 	path    string // path under the version prefix of the dialect; "" where the path holds the model
 	stream  bool   // a request may ask for a streamed answer
+	other   bool   // a whole answer need not be JSON: sound, or plain text
 }
 
 var apiTable = [apiCount]apiFacts{
@@ -62,8 +63,8 @@ var apiTable = [apiCount]apiFacts{
 	OpenAIEmbeddings:     {name: "openai.embeddings", path: "/embeddings"},
 	OpenAIResponses:      {name: "openai.responses", path: "/responses", stream: true},
 	OpenAIImages:         {name: "openai.images", path: "/images/generations", stream: true},
-	OpenAISpeech:         {name: "openai.speech", path: "/audio/speech", stream: true},
-	OpenAITranscriptions: {name: "openai.transcriptions", path: "/audio/transcriptions", stream: true},
+	OpenAISpeech:         {name: "openai.speech", path: "/audio/speech", stream: true, other: true},
+	OpenAITranscriptions: {name: "openai.transcriptions", path: "/audio/transcriptions", stream: true, other: true},
 	OpenAIModerations:    {name: "openai.moderations", path: "/moderations"},
 	OpenAIRerank:         {name: "openai.rerank", path: "/rerank"},
 	AnthropicMessages:    {name: "anthropic.messages", dialect: DialectAnthropic, path: "/messages", stream: true},
@@ -102,6 +103,11 @@ func (a API) Path() string {
 // Streams reports whether a request of this API may ask for a streamed answer.
 func (a API) Streams() bool {
 	return a < apiCount && apiTable[a].stream
+}
+
+// AnswersJSON reports whether every whole answer of this API is JSON, whatever its content type says.
+func (a API) AnswersJSON() bool {
+	return a < apiCount && !apiTable[a].other
 }
 
 // APIByName finds an API by the name policies use; APIUnknown where there is none.

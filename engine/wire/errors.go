@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -20,10 +21,12 @@ const failureScan = 64 << 10
 // Failure is what an upstream error says, read from any dialect.
 //
 // Status is the HTTP status; of an error inside a stream, which has none, the one that its code or type stands for, 500
-// where they say nothing. The three facts are what decides whether another target could do better.
+// where they say nothing. RetryAfter is how long the body asks to wait, 0 where it does not. The three facts are what
+// decides whether another target could do better.
 type Failure struct {
 	Status              int
 	Type, Code, Message string
+	RetryAfter          time.Duration
 	ContextTooLong      bool
 	ModelNotFound       bool
 	ContentPolicy       bool
@@ -73,7 +76,7 @@ func (f *failureReader) readJSON(body []byte, depth int) {
 	if depth == failureDepth {
 		return
 	}
-	g := wireget{b: body}
+	g := cursor{b: body}
 	if g.peek() == '[' { // Google wraps the error of a stream in an array, and its OpenAI-compatible API every error
 		f.readJSON(getFirst(body), depth+1)
 		return
@@ -107,6 +110,8 @@ func (f *failureReader) readJSON(body []byte, depth int) {
 			}
 		case "metadata":
 			f.readMetadata(g.span())
+		case "details":
+			f.readDetails(g.span())
 		case "innererror", "inner_error": // Azure says there which filter it was
 			f.quotedType = getText(getMember(g.span(), "code"))
 		default:
@@ -128,7 +133,7 @@ func failureOuter(t string) string {
 }
 
 // failureSpan reads a member that holds the error itself: an object or array to open, or just its text.
-func failureSpan(g *wireget, inner []byte, message *string) []byte {
+func failureSpan(g *cursor, inner []byte, message *string) []byte {
 	switch g.peek() {
 	case '"':
 		failureText(g, message)
@@ -153,14 +158,14 @@ func failureChoice(choices, inner []byte) []byte {
 }
 
 // failureText takes in a string with content.
-func failureText(g *wireget, dst *string) {
+func failureText(g *cursor, dst *string) {
 	if raw := g.text(); len(raw) > 0 {
 		*dst = getString(raw)
 	}
 }
 
 // readMessage takes in a message, or the first of FastAPI's list of details.
-func (f *failureReader) readMessage(g *wireget, depth int) {
+func (f *failureReader) readMessage(g *cursor, depth int) {
 	if c := g.peek(); c == '[' || c == '{' {
 		f.readJSON(g.span(), depth+1)
 		return
@@ -169,7 +174,7 @@ func (f *failureReader) readMessage(g *wireget, depth int) {
 }
 
 // readCode takes in a code: a word, or a number, which may be the HTTP status over again.
-func (f *failureReader) readCode(g *wireget) {
+func (f *failureReader) readCode(g *cursor) {
 	if g.peek() == '"' {
 		failureText(g, &f.Code)
 		return
@@ -186,7 +191,7 @@ func (f *failureReader) readCode(g *wireget) {
 
 // readMetadata reads what OpenRouter adds: the error of the vendor behind it as text, and the kind.
 func (f *failureReader) readMetadata(span []byte) {
-	g := wireget{b: span}
+	g := cursor{b: span}
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		switch string(g.key()) {
 		case "raw":
@@ -198,6 +203,28 @@ func (f *failureReader) readMetadata(span []byte) {
 			f.ContentPolicy = true
 		default:
 			g.skip()
+		}
+	}
+}
+
+// failureWait bounds what an error may ask to wait: an exhausted quota of a day is the longest that vendors name, and a
+// number beyond it must not overflow on its way to a duration.
+const failureWait = 24 * time.Hour
+
+// readDetails finds Google's google.rpc.RetryInfo, which Gemini sends in place of a retry-after header. Its delay is a
+// protocol buffer's duration in JSON: decimal seconds with an s behind.
+func (f *failureReader) readDetails(span []byte) {
+	g := cursor{b: span}
+	for ok := g.open('['); ok; ok = g.more('[') {
+		for ok := g.open('{'); ok; ok = g.more('{') {
+			if string(g.key()) != "retryDelay" {
+				g.skip()
+				continue
+			}
+			text, isSeconds := strings.CutSuffix(getText(g.span()), "s")
+			if seconds, err := strconv.ParseFloat(text, 64); isSeconds && err == nil && seconds > 0 {
+				f.RetryAfter = time.Duration(min(seconds, failureWait.Seconds()) * float64(time.Second))
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -90,6 +91,54 @@ func otherFailures() []failureCase {
 	}
 }
 
+// geminiQuota is how the Gemini API tells of a quota: what was violated, where to read on, when to come back.
+const geminiQuota = `{
+  "error": {
+    "code": 429,
+    "message": "You exceeded your current quota.\n* Quota exceeded for metric: free_tier_requests, limit: 10\nPlease retry in 37.391618s.",
+    "status": "RESOURCE_EXHAUSTED",
+    "details": [
+      {
+        "@type": "type.googleapis.com/google.rpc.QuotaFailure",
+        "violations": [{
+          "quotaMetric": "generativelanguage.googleapis.com/generate_content_free_tier_requests",
+          "quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier",
+          "quotaDimensions": {"location": "global", "model": "gemini-2.5-flash"}, "quotaValue": "10"
+        }]
+      },
+      {"@type": "type.googleapis.com/google.rpc.Help", "links": [{"description": "Learn more", "url": "https://ai.google.dev/"}]},
+      {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "37.5s"}
+    ]
+  }
+}`
+
+func waitingFailures() []failureCase {
+	busy := func(details string) string {
+		return `{"error":{"code":503,"message":"The model is overloaded.","status":"UNAVAILABLE","details":` + details + `}}`
+	}
+	wait := func(d time.Duration) Failure {
+		return Failure{Status: 503, Type: "UNAVAILABLE", Code: "503", Message: "The model is overloaded.", RetryAfter: d}
+	}
+	quota := Failure{
+		Status: 429, Type: "RESOURCE_EXHAUSTED", Code: "429", RetryAfter: 37500 * time.Millisecond,
+		Message: "You exceeded your current quota.\n* Quota exceeded for metric: free_tier_requests, limit: 10\nPlease retry in 37.391618s.",
+	}
+	return []failureCase{
+		{"gemini quota", DialectGemini, 429, geminiQuota, quota},
+		{"gemini quota in the OpenAI shape", DialectOpenAI, 429, "[" + geminiQuota + "]", quota},
+		{"gemini quota in a stream", DialectGemini, 0, geminiQuota, quota},
+		{"whole seconds", DialectGemini, 503, busy(`[{"retryDelay":"7s"}]`), wait(7 * time.Second)},
+		{"zero", DialectGemini, 503, busy(`[{"retryDelay":"0s"}]`), wait(0)},
+		{"less than nothing", DialectGemini, 503, busy(`[{"retryDelay":"-7s"}]`), wait(0)},
+		{"beyond any clock", DialectGemini, 503, busy(`[{"retryDelay":"315576000000s"}]`), wait(failureWait)},
+		{"infinite", DialectGemini, 503, busy(`[{"retryDelay":"Infs"}]`), wait(failureWait)},
+		{"no number", DialectGemini, 503, busy(`[{"retryDelay":"NaNs"}]`), wait(0)},
+		{"no unit", DialectGemini, 503, busy(`[{"retryDelay":"7"}]`), wait(0)},
+		{"no text", DialectGemini, 503, busy(`[{"retryDelay":7}]`), wait(0)},
+		{"details of another shape", DialectGemini, 503, busy(`{"retryDelay":"7s"}`), wait(0)},
+	}
+}
+
 func oddFailures() []failureCase {
 	return []failureCase{
 		{"cohere", DialectOpenAI, 401, `{"id":"1","message":"invalid api token"}`, Failure{Status: 401, Message: "invalid api token"}},
@@ -122,7 +171,7 @@ func oddFailures() []failureCase {
 }
 
 func TestDecodeFailure(t *testing.T) {
-	for _, tt := range slices.Concat(openAIFailures(), otherFailures(), oddFailures()) {
+	for _, tt := range slices.Concat(openAIFailures(), otherFailures(), waitingFailures(), oddFailures()) {
 		t.Run(tt.name, func(t *testing.T) {
 			if diff := cmp.Diff(tt.want, DecodeFailure(tt.dialect, tt.status, []byte(tt.body))); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
@@ -152,7 +201,7 @@ func TestAppendError(t *testing.T) {
 		want    string
 	}{
 		{"openai", DialectOpenAI, full, `{"error":{"message":"slow \"down\"\n","type":"rate_limit_error","param":"model","code":"rate_limited"}}`},
-		{"openai filled in", DialectOpenAI, ErrorBody{Status: 502, Message: "m"}, `{"error":{"message":"m","type":"server_error","param":null,"code":null}}`},
+		{"openai filled in", DialectOpenAI, ErrorBody{Status: 502, Message: "m"}, `{"error":{"message":"m","type":"api_error","param":null,"code":null}}`},
 		{"anthropic", DialectAnthropic, full, `{"type":"error","error":{"type":"rate_limit_error","message":"slow \"down\"\n"},"request_id":"r-1"}`},
 		{"anthropic overloaded", DialectAnthropic, ErrorBody{Status: 529, Message: "m"}, `{"type":"error","error":{"type":"overloaded_error","message":"m"}}`},
 		{"anthropic other 4xx", DialectAnthropic, ErrorBody{Status: 422, Message: "m"}, `{"type":"error","error":{"type":"invalid_request_error","message":"m"}}`},
@@ -196,8 +245,8 @@ func TestAppendErrorEvent(t *testing.T) {
 		seq     int64
 		want    string
 	}{
-		{"chat", OpenAIChat, FrameSSE, 3, "data: {\"error\":{\"message\":\"the stream was cut\",\"type\":\"server_error\",\"param\":null,\"code\":\"upstream_cut\"}}\n\n"},
-		{"responses", OpenAIResponses, FrameSSE, 3, "event: error\ndata: {\"type\":\"error\",\"sequence_number\":3,\"code\":\"upstream_cut\",\"message\":\"the stream was cut\",\"param\":null,\"error\":{\"message\":\"the stream was cut\",\"type\":\"server_error\",\"param\":null,\"code\":\"upstream_cut\"}}\n\n"},
+		{"chat", OpenAIChat, FrameSSE, 3, "data: {\"error\":{\"message\":\"the stream was cut\",\"type\":\"api_error\",\"param\":null,\"code\":\"upstream_cut\"}}\n\n"},
+		{"responses", OpenAIResponses, FrameSSE, 3, "event: error\ndata: {\"type\":\"error\",\"sequence_number\":3,\"code\":\"upstream_cut\",\"message\":\"the stream was cut\",\"param\":null,\"error\":{\"message\":\"the stream was cut\",\"type\":\"api_error\",\"param\":null,\"code\":\"upstream_cut\"}}\n\n"},
 		{"anthropic", AnthropicMessages, FrameSSE, 3, "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"the stream was cut\"},\"request_id\":\"r\"}\n\n"},
 		{"gemini", GeminiGenerate, FrameSSE, 3, "data: {\"error\":{\"code\":503,\"message\":\"the stream was cut\",\"status\":\"UNAVAILABLE\"}}\n\n"},
 		{"gemini array", GeminiGenerate, FrameJSONArray, 3, ",{\"error\":{\"code\":503,\"message\":\"the stream was cut\",\"status\":\"UNAVAILABLE\"}}]"},

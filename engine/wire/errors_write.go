@@ -101,7 +101,8 @@ func AppendErrorEvent(dst []byte, api API, f Framing, e ErrorBody, seq int64) []
 	return append(dst, "\n\n"...)
 }
 
-// openAIType is the type that OpenAI uses with a status.
+// openAIType is the type that goes with a status in OpenAI's shape. OpenAI itself has several words for its own faults;
+// Weir's codes have this one.
 func openAIType(status int) string {
 	switch {
 	case status == 401:
@@ -111,7 +112,7 @@ func openAIType(status int) string {
 	case status == 429:
 		return "rate_limit_error"
 	case status >= 500:
-		return "server_error"
+		return "api_error"
 	default:
 		return "invalid_request_error"
 	}

@@ -12,7 +12,7 @@ func ReadModel(body []byte) string {
 
 // readEither is the first of two top-level members that is a string with content.
 func readEither(body []byte, a, b string) string {
-	g := wireget{b: body}
+	g := cursor{b: body}
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		if key := g.key(); string(key) != a && string(key) != b {
 			g.skip()
@@ -48,7 +48,7 @@ func ReadFinishReason(api API, body []byte) string {
 
 // getFirst is an array's first element, nil where there is none.
 func getFirst(b []byte) []byte {
-	g := wireget{b: b}
+	g := cursor{b: b}
 	if g.open('[') {
 		return g.span()
 	}

@@ -68,92 +68,13 @@ func membersInt(s string) (int64, bool) {
 // Elements calls yield for each element of a raw JSON array that a scan has accepted, until yield returns false.
 // Offsets count from the start of raw. A value that is no array has no elements.
 func Elements(raw []byte, yield func(Member) bool) {
-	c := membersCursor{b: raw}
-	if !c.enter('[') {
-		return
-	}
-	for c.element() {
+	c := cursor{b: raw}
+	for ok := c.open('['); ok; ok = c.more('[') {
 		m, ok := c.take()
 		if !ok || !yield(m) {
 			return
 		}
 	}
-}
-
-// membersCursor walks accepted JSON value by value without recursion of its own or closures. Whoever stands on a
-// value must consume it: enter it, or take it.
-type membersCursor struct {
-	b     []byte
-	i     int
-	first bool // the next member or element is the first of its bracket
-}
-
-// enter steps into the object or array that stands here.
-func (c *membersCursor) enter(bracket byte) bool {
-	c.i = scanSpace(c.b, c.i)
-	if c.i >= len(c.b) || c.b[c.i] != bracket {
-		return false
-	}
-	c.i++
-	c.first = true
-	return true
-}
-
-// element steps to the next element of the array, or out of it.
-func (c *membersCursor) element() bool {
-	c.i = scanSpace(c.b, c.i)
-	if c.i >= len(c.b) {
-		return false
-	}
-	switch c.b[c.i] {
-	case ']', '}':
-		c.i++
-		c.first = false
-		return false
-	case ',':
-		c.i = scanSpace(c.b, c.i+1)
-		c.first = false
-		return c.i < len(c.b)
-	default:
-		first := c.first
-		c.first = false
-		return first
-	}
-}
-
-// key steps to the value of the next member of the object, or out of it.
-func (c *membersCursor) key() (string, bool) {
-	if !c.element() || c.b[c.i] != '"' {
-		return "", false
-	}
-	at := c.i
-	end, fault := scanKey(c.b, at)
-	if fault != scanOK {
-		c.i = len(c.b)
-		return "", false
-	}
-	c.i = scanSpace(c.b, end)
-	return scanKeyText(c.b, at), true
-}
-
-// kind is the type of the value that stands here.
-func (c *membersCursor) kind() Kind {
-	if c.i >= len(c.b) {
-		return KindNone
-	}
-	return scanKind(c.b[c.i])
-}
-
-// take consumes the value that stands here.
-func (c *membersCursor) take() (Member, bool) {
-	start := c.i
-	end, fault := scanValue(c.b, start)
-	if fault != scanOK {
-		c.i = len(c.b)
-		return Member{}, false
-	}
-	c.i = end
-	return Member{Kind: scanKind(c.b[start]), KeyStart: start, Start: start, End: end}, true
 }
 
 // scanIndex finds the members of a large object by key: open addressing over positions, seeded per Doc so that no

@@ -141,11 +141,8 @@ func (p *Peek) readModels(m *Member) *Problem {
 	if m.Kind != KindArray {
 		return peekWrong(m, "an array of strings")
 	}
-	c := membersCursor{b: p.Doc.body[:m.End], i: m.Start}
-	if !c.enter('[') {
-		return nil
-	}
-	for c.element() {
+	c := cursor{b: p.Doc.body[:m.End], i: m.Start}
+	for ok := c.open('['); ok; ok = c.more('[') {
 		e, ok := c.take()
 		if !ok {
 			break

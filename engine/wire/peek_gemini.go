@@ -37,11 +37,8 @@ func (p *Peek) readRequests(m *Member) *Problem {
 	if m.Kind != KindArray {
 		return nil
 	}
-	c := membersCursor{b: p.Doc.body[:m.End], i: m.Start}
-	if !c.enter('[') {
-		return nil
-	}
-	for c.element() {
+	c := cursor{b: p.Doc.body[:m.End], i: m.Start}
+	for ok := c.open('['); ok; ok = c.more('[') {
 		e, ok := c.take()
 		if !ok {
 			break

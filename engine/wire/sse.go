@@ -97,6 +97,9 @@ func (s *Splitter) Feed(p []byte) {
 	s.pos = 0
 }
 
+// Pending is how many bytes of an unfinished event are held.
+func (s *Splitter) Pending() int { return len(s.cur) - s.pos }
+
 // Next cuts the next event. False means that more bytes are needed. The error is ErrEventTooLarge, and stays.
 func (s *Splitter) Next(ev *Event) (bool, error) {
 	if s.err != nil {

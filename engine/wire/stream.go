@@ -65,7 +65,7 @@ func (o *Observer) Observe(ev *Event) Signal {
 		o.ended = o.ended || o.doneEnds()
 		return SignalEnd
 	}
-	g := wireget{b: data}
+	g := cursor{b: data}
 	ended := o.ended
 	var sig Signal
 	switch o.api {

@@ -30,3 +30,16 @@ func TestStreamAllocs(t *testing.T) {
 		}
 	}
 }
+
+// TestReadUsageAllocates gates the one pass over a whole answer.
+func TestReadUsageAllocates(t *testing.T) {
+	body := []byte(`{"id":"x","choices":[{"index":0,"message":{"content":"a\nb"}}],"usage":{"prompt_tokens":1,"completion_tokens":2}}`)
+	got := testing.AllocsPerRun(100, func() {
+		if _, complete := ReadUsage(OpenAIChat, body); !complete {
+			t.Fatal("got an incomplete body")
+		}
+	})
+	if got != 0 {
+		t.Errorf("got %v allocations, want none", got)
+	}
+}

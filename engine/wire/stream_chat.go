@@ -1,7 +1,7 @@
 package wire
 
 // chat reads a chunk of OpenAI chat or completions, and of what calls itself compatible with them.
-func (o *Observer) chat(g *wireget) Signal {
+func (o *Observer) chat(g *cursor) Signal {
 	var content, finished, failed, counted bool
 	choices := 0
 	for ok := g.open('{'); ok; ok = g.more('{') {
@@ -55,7 +55,7 @@ type chatChoice struct {
 	content, finished, failed bool
 }
 
-func (o *Observer) choice(g *wireget) (c chatChoice) {
+func (o *Observer) choice(g *cursor) (c chatChoice) {
 	index := int64(0)
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		switch string(g.key()) {
@@ -86,7 +86,7 @@ func (o *Observer) choice(g *wireget) (c chatChoice) {
 
 // chatDelta reports whether a delta has anything to show. Members that are not known count: vendors add new kinds of
 // content, and a stream that commits too early only loses its failover, while one that commits too late is held back.
-func chatDelta(g *wireget) (content bool) {
+func chatDelta(g *cursor) (content bool) {
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		switch string(g.key()) {
 		case "role", "name", "id", "type", "provider_specific_fields":

@@ -1,7 +1,7 @@
 package wire
 
 // gemini reads one GenerateContentResponse of a Gemini stream.
-func (o *Observer) gemini(g *wireget) Signal {
+func (o *Observer) gemini(g *cursor) Signal {
 	var content, closed, failed bool
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		switch string(g.key()) {
@@ -50,7 +50,7 @@ func (o *Observer) gemini(g *wireget) Signal {
 	}
 }
 
-func (o *Observer) candidate(g *wireget) (content, closed bool) {
+func (o *Observer) candidate(g *cursor) (content, closed bool) {
 	index := int64(0)
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		switch string(g.key()) {
@@ -82,7 +82,7 @@ func (o *Observer) candidate(g *wireget) (content, closed bool) {
 
 // geminiPart reports whether a part holds anything: text, a function call, data, code. The mark that a text is a
 // thought is no content by itself.
-func geminiPart(g *wireget) (content bool) {
+func geminiPart(g *cursor) (content bool) {
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		if string(g.key()) == "thought" {
 			g.skip()

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -357,7 +358,11 @@ func FuzzObserver(f *testing.F) {
 			}
 			_, _, _, _ = o.Usage(), o.Failure(), o.FinishReason(), o.Model()
 			_, _ = StripUsage(nil, &ev)
-			_, _, _ = ReadUsage(a, data), ReadFinishReason(a, data), ReadResponseID(data)
+			_, complete := ReadUsage(a, data)
+			if bom := bytes.HasPrefix(data, []byte("\uFEFF")); complete != getValid(data) && !bom {
+				t.Errorf("%s: got complete %v for %q, want %v", a, complete, data, !complete)
+			}
+			_, _ = ReadFinishReason(a, data), ReadResponseID(data)
 		}
 	})
 }

@@ -10,7 +10,7 @@ type typedEvent struct {
 }
 
 // readTyped walks over the event once and keeps where its members are. name stands in for a type that is missing.
-func (o *Observer) readTyped(g *wireget, name string) (e typedEvent) {
+func (o *Observer) readTyped(g *cursor, name string) (e typedEvent) {
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		switch string(g.key()) {
 		case "type":
@@ -46,12 +46,12 @@ func (o *Observer) readTyped(g *wireget, name string) (e typedEvent) {
 
 // getFilled reports whether a span carries anything.
 func getFilled(span []byte) bool {
-	g := wireget{b: span}
+	g := cursor{b: span}
 	return len(span) > 0 && g.filled()
 }
 
 // typed reads an event of OpenAI Responses, or of a streamed image, speech or transcription.
-func (o *Observer) typed(g *wireget, name string) Signal {
+func (o *Observer) typed(g *cursor, name string) Signal {
 	e := o.readTyped(g, name)
 	switch string(e.kind) {
 	case "response.completed", "response.incomplete":
@@ -108,7 +108,7 @@ func (o *Observer) shownIf(content bool) Signal {
 
 // response reads the response object that the first and last events of OpenAI Responses carry.
 func (o *Observer) response(span []byte) {
-	g := wireget{b: span}
+	g := cursor{b: span}
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		switch string(g.key()) {
 		case "id":
@@ -138,7 +138,7 @@ func (o *Observer) response(span []byte) {
 // responseItem reports whether an output item shows something when it is added: a tool call has its name, while
 // messages and reasoning begin empty and tools that run on the vendor's side show nothing yet.
 func responseItem(span []byte) (shown bool) {
-	g := wireget{b: span}
+	g := cursor{b: span}
 	quiet := false
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		switch string(g.key()) {
@@ -159,7 +159,7 @@ func responseItem(span []byte) (shown bool) {
 
 // partFilled reports whether a part or block that begins has content already.
 func partFilled(span []byte) (filled bool) {
-	g := wireget{b: span}
+	g := cursor{b: span}
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		switch string(g.key()) {
 		case "type", "annotations", "logprobs", "citations":
@@ -172,7 +172,7 @@ func partFilled(span []byte) (filled bool) {
 }
 
 // anthropic reads an event of Anthropic messages.
-func (o *Observer) anthropic(g *wireget, name string) Signal {
+func (o *Observer) anthropic(g *cursor, name string) Signal {
 	e := o.readTyped(g, name)
 	switch string(e.kind) {
 	case "content_block_delta":
@@ -186,7 +186,7 @@ func (o *Observer) anthropic(g *wireget, name string) Signal {
 		return SignalPreamble
 	case "message_delta":
 		o.usage.readSpan(e.use)
-		d := wireget{b: e.delta}
+		d := cursor{b: e.delta}
 		for ok := d.open('{'); ok; ok = d.more('{') {
 			if string(d.key()) == "stop_reason" {
 				o.note(d.text())
@@ -208,7 +208,7 @@ func (o *Observer) anthropic(g *wireget, name string) Signal {
 }
 
 func (o *Observer) messageStart(span []byte) {
-	g := wireget{b: span}
+	g := cursor{b: span}
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		switch string(g.key()) {
 		case "id":

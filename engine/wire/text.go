@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"strings"
 )
 
@@ -13,14 +12,14 @@ const textKeepScratch = 64 << 10
 // audio and files are not text. Where a caller repeats a nested key every one of its values counts. A text is valid
 // only during the call of yield.
 func (p *Peek) Texts(api API, yield func(text string) bool) {
-	w := textWalk{cursor: membersCursor{b: p.Doc.body}, scratch: p.scratch[:0], yield: yield}
+	w := textWalk{cursor: cursor{b: p.Doc.body}, scratch: p.scratch[:0], yield: yield}
 	w.body(api, p.Doc.members)
 	p.scratch = w.scratch[:0]
 }
 
 // Images counts the images among what the model will read.
 func (p *Peek) Images(api API) int {
-	w := textWalk{cursor: membersCursor{b: p.Doc.body}}
+	w := textWalk{cursor: cursor{b: p.Doc.body}}
 	w.body(api, p.Doc.members)
 	return w.images
 }
@@ -40,7 +39,7 @@ const (
 )
 
 type textWalk struct {
-	cursor  membersCursor
+	cursor  cursor
 	scratch []byte
 	yield   func(string) bool // nil when only images are counted
 	images  int
@@ -111,7 +110,7 @@ func textPartRole(key string) textRole {
 
 // value consumes the value that the cursor stands on.
 func (w *textWalk) value(role textRole, api API) {
-	kind := w.cursor.kind()
+	kind := scanKind(w.cursor.peek())
 	switch {
 	case role == textRead && kind == KindString, role == textRaw && kind == KindString:
 		w.text()
@@ -126,43 +125,32 @@ func (w *textWalk) value(role textRole, api API) {
 	case role == textRaw && (kind == KindArray || kind == KindObject):
 		w.raw()
 	default:
-		w.cursor.take()
+		w.cursor.skip()
 	}
 }
 
 func (w *textWalk) array(role textRole, api API) {
-	w.cursor.enter('[')
-	for !w.done && w.cursor.element() {
+	for ok := w.cursor.open('['); ok && !w.done; ok = w.cursor.more('[') {
 		w.value(role, api)
 	}
 }
 
 func (w *textWalk) nestedBody(api API) {
-	w.cursor.enter('{')
-	for !w.done {
-		key, ok := w.cursor.key()
-		if !ok {
-			return
-		}
-		w.value(textBodyRole(api, key), api)
+	for ok := w.cursor.open('{'); ok && !w.done; ok = w.cursor.more('{') {
+		w.value(textBodyRole(api, scanAlias(w.cursor.key())), api)
 	}
 }
 
 // part reads a message, an item or a part; one part is at most one image, however many of its members say so.
 func (w *textWalk) part(api API) {
 	image := false
-	w.cursor.enter('{')
-	for !w.done {
-		key, ok := w.cursor.key()
-		if !ok {
-			break
-		}
-		switch role := textPartRole(key); role {
+	for ok := w.cursor.open('{'); ok && !w.done; ok = w.cursor.more('{') {
+		switch role := textPartRole(scanAlias(w.cursor.key())); role {
 		case textKind:
 			image = w.imageKind() || image
 		case textImage:
 			image = true
-			w.cursor.take()
+			w.cursor.skip()
 		case textMedia:
 			image = w.imageMedia() || image
 		case textSource:
@@ -177,11 +165,7 @@ func (w *textWalk) part(api API) {
 }
 
 func (w *textWalk) imageKind() bool {
-	m, ok := w.cursor.take()
-	if !ok {
-		return false
-	}
-	s, _ := scanDecode(w.cursor.b[m.Start:m.End])
+	s, _ := scanDecode(w.cursor.span())
 	switch s {
 	case "image", "image_url", "input_image", "computer_screenshot":
 		return true
@@ -191,70 +175,53 @@ func (w *textWalk) imageKind() bool {
 }
 
 func (w *textWalk) imageMedia() bool {
-	start := w.cursor.i
-	w.cursor.take()
-	mime := w.look(start, "mimeType", "mime_type")
+	mime := look(w.cursor.span(), "mimeType", "mime_type")
 	return len(mime) > 6 && strings.EqualFold(mime[:6], "image/")
 }
 
 // source reads where Anthropic's parts take their content from: a citation, plain text, or parts of their own. Every
 // other source is bytes or a reference.
 func (w *textWalk) source(api API) {
-	start := w.cursor.i
-	switch w.cursor.kind() {
-	case KindString:
+	switch w.cursor.peek() {
+	case '"':
 		w.text()
 		return
-	case KindObject:
+	case '{':
 	default:
-		w.cursor.take()
+		w.cursor.skip()
 		return
 	}
-	plain := w.look(start, "type", "") == "text"
-	w.cursor.enter('{')
-	for !w.done {
-		key, ok := w.cursor.key()
-		if !ok {
-			return
-		}
-		if key == "content" || (key == "data" && plain) {
+	plain := look(w.cursor.b[w.cursor.i:], "type", "") == "text"
+	for ok := w.cursor.open('{'); ok && !w.done; ok = w.cursor.more('{') {
+		if key := scanAlias(w.cursor.key()); key == "content" || (key == "data" && plain) {
 			w.value(textRead, api)
 		} else {
-			w.cursor.take()
+			w.cursor.skip()
 		}
 	}
 }
 
-// look finds a string member of the object at start, under one of two spellings, without moving the cursor.
-func (w *textWalk) look(start int, key, other string) string {
-	c := membersCursor{b: w.cursor.b, i: start}
-	if !c.enter('{') {
-		return ""
-	}
+// look finds a string member of the object that b begins with, under one of two spellings.
+func look(b []byte, key, other string) string {
 	found := ""
-	for {
-		k, ok := c.key()
-		if !ok {
-			return found
-		}
-		m, ok := c.take()
-		if !ok {
-			return found
-		}
-		if k == key || k == other {
-			found, _ = scanDecode(c.b[m.Start:m.End])
+	c := cursor{b: b}
+	for ok := c.open('{'); ok; ok = c.more('{') {
+		if k := scanAlias(c.key()); k == key || k == other {
+			found, _ = scanDecode(c.span())
+		} else {
+			c.skip()
 		}
 	}
+	return found
 }
 
 // text yields the string that the cursor stands on.
 func (w *textWalk) text() {
-	m, ok := w.cursor.take()
-	if !ok || w.yield == nil || m.End-m.Start < 2 {
+	inner, escaped := w.cursor.quoted()
+	if w.yield == nil || w.cursor.bad {
 		return
 	}
-	inner := w.cursor.b[m.Start+1 : m.End-1]
-	if bytes.IndexByte(inner, '\\') >= 0 {
+	if escaped {
 		w.scratch = scanUnescape(w.scratch[:0], inner)
 		inner = w.scratch
 	}
@@ -262,7 +229,7 @@ func (w *textWalk) text() {
 }
 
 func (w *textWalk) raw() {
-	if m, ok := w.cursor.take(); ok && w.yield != nil {
-		w.done = !w.yield(scanAlias(w.cursor.b[m.Start:m.End]))
+	if span := w.cursor.span(); w.yield != nil && !w.cursor.bad {
+		w.done = !w.yield(scanAlias(span))
 	}
 }

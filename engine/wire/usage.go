@@ -1,5 +1,7 @@
 package wire
 
+import "bytes"
+
 // Usage is what one call used, in tokens, with one meaning over all vendors.
 //
 // Input is the whole prompt with the parts read from and written to a cache. CacheRead and CacheWrite are those parts
@@ -22,10 +24,12 @@ type usageCounts struct {
 	known                          bool
 }
 
-// ReadUsage reads the usage of a whole answer.
-func ReadUsage(api API, body []byte) Usage {
+// ReadUsage reads the usage of a whole answer. The same pass says whether the body is one complete JSON value and
+// nothing after it, by the grammar of JSON: text that is not UTF-8 and keys that stand twice are for its reader to judge,
+// and a byte order mark in front, which servers of some vendors write and most readers drop, is none of its bytes.
+func ReadUsage(api API, body []byte) (usage Usage, complete bool) {
 	var u usageCounts
-	g := wireget{b: body}
+	g := cursor{b: bytes.TrimPrefix(body, []byte("\uFEFF"))}
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		switch string(g.key()) {
 		case "usage", "usageMetadata":
@@ -36,19 +40,19 @@ func ReadUsage(api API, body []byte) Usage {
 			g.skip()
 		}
 	}
-	return u.normal(api)
+	return u.normal(api), g.done()
 }
 
 func (u *usageCounts) readSpan(span []byte) bool {
 	if len(span) == 0 {
 		return false
 	}
-	g := wireget{b: span}
+	g := cursor{b: span}
 	return u.read(&g)
 }
 
 // read takes in a usage object of any vendor and reports whether it was an object with a count.
-func (u *usageCounts) read(g *wireget) bool {
+func (u *usageCounts) read(g *cursor) bool {
 	found := false
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		switch string(g.key()) {
@@ -78,7 +82,7 @@ func (u *usageCounts) read(g *wireget) bool {
 	return found
 }
 
-func (u *usageCounts) readDetails(g *wireget) {
+func (u *usageCounts) readDetails(g *cursor) {
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		switch string(g.key()) {
 		case "cached_tokens":
@@ -94,7 +98,7 @@ func (u *usageCounts) readDetails(g *wireget) {
 }
 
 // readMeta reads Cohere's meta: tokens is what was processed, billed_units what was charged for.
-func (u *usageCounts) readMeta(g *wireget) {
+func (u *usageCounts) readMeta(g *cursor) {
 	var billed, tokens []byte
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		switch string(g.key()) {
@@ -112,7 +116,7 @@ func (u *usageCounts) readMeta(g *wireget) {
 }
 
 // usageMax takes in a count that is larger than what is there and reports whether there was one.
-func usageMax(g *wireget, dst *int64) bool {
+func usageMax(g *cursor, dst *int64) bool {
 	n, ok := g.count()
 	*dst = max(*dst, n)
 	return ok

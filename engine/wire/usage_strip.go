@@ -35,7 +35,7 @@ func StripUsage(dst []byte, ev *Event) (out []byte, drop bool) {
 // findUsage finds the bytes to cut for the top-level usage member with one comma; to is 0 where there is none. drop
 // says that the chunk is there for its usage alone.
 func findUsage(data []byte) (from, to int, drop bool) {
-	g := wireget{b: data}
+	g := cursor{b: data}
 	filled, keep := false, false
 	comma := -1 // the comma in front of the member that is read
 	for ok := g.open('{'); ok; ok = g.more('{') {
@@ -64,7 +64,7 @@ func findUsage(data []byte) (from, to int, drop bool) {
 
 // usageComma is the index behind the comma that follows a first member, or of what else follows it.
 func usageComma(data []byte, i int) int {
-	g := wireget{b: data, i: i}
+	g := cursor{b: data, i: i}
 	if g.peek() != ',' {
 		return i
 	}

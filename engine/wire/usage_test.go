@@ -1,6 +1,10 @@
 package wire
 
-import "testing"
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
 
 func TestReadUsage(t *testing.T) {
 	tests := []struct {
@@ -58,10 +62,52 @@ func TestReadUsage(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := ReadUsage(tt.api, []byte(tt.body)); got != tt.want {
+			got, complete := ReadUsage(tt.api, []byte(tt.body))
+			if got != tt.want {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
+			if want := json.Valid([]byte(tt.body)); complete != want {
+				t.Errorf("got complete %v, want %v", complete, want)
+			}
 		})
+	}
+}
+
+func TestReadUsageSaysWhetherTheBodyIsComplete(t *testing.T) {
+	const whole = ` {"a":{"b":[1,-0.5e3,"x\u00e9\"",true,null]},"usage":{"prompt_tokens":1},"meta":{"tokens":{"input_tokens":1}}} `
+	tests := []struct {
+		name, body string
+		want       bool
+	}{
+		{"whole", whole, true},
+		{"blanks that kept the connection alive", "\n \n\r\n" + whole + "\n", true},
+		{"a byte order mark", "\uFEFF" + whole, true},
+		{"an array, as some rerankers answer", `[{"index":0,"score":0.5}]`, true},
+		{"a lone half of a pair", `{"text":"\ud83d"}`, true},
+		{"not UTF-8", "{\"text\":\"\xff\"}", true},
+		{"nothing", "", false},
+		{"blanks", " \n", false},
+		{"only a byte order mark", "\uFEFF", false},
+		{"a page", "<!DOCTYPE html><html></html>", false},
+		{"an event", "data: {}\n\n", false},
+		{"two documents", `{}{}`, false},
+		{"a tail", `{"usage":{}} x`, false},
+		{"a key without quotes", `{a:1}`, false},
+		{"a comma too many", `{"a":1,}`, false},
+		{"a line end inside a text", "{\"a\":\"b\nc\"}", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, got := ReadUsage(OpenAIChat, []byte(tt.body)); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+	trimmed := strings.TrimSpace(whole)
+	for n := range len(trimmed) {
+		if _, got := ReadUsage(OpenAIRerank, []byte(trimmed[:n])); got {
+			t.Errorf("got complete for %q, which ends half-way", trimmed[:n])
+		}
 	}
 }
 
@@ -126,6 +172,31 @@ func TestReadFacts(t *testing.T) {
 			}
 			if got := ReadFinishReason(tt.api, body); got != tt.finish {
 				t.Errorf("got finish reason %q, want %q", got, tt.finish)
+			}
+		})
+	}
+}
+
+func BenchmarkReadUsage(b *testing.B) {
+	const usage = `"usage":{"prompt_tokens":10,"completion_tokens":4,"total_tokens":14,"prompt_tokens_details":{"cached_tokens":6}}}`
+	prose := strings.Repeat(`All in plain words,\n \"quoted\" and – not ASCII. `, 20)
+	const head = `{"id":"chatcmpl-1","object":"chat.completion","created":1760000000,"model":"m",`
+	bodies := []struct {
+		name, body string
+		api        API
+	}{
+		{"chat/1KB", head + `"choices":[{"index":0,"message":{"role":"assistant","content":"` + prose + `","refusal":null},"finish_reason":"stop"}],` + usage, OpenAIChat},
+		{"chat/100KB", head + `"choices":[{"index":0,"message":{"role":"assistant","content":"` + strings.Repeat(prose, 90) + `","refusal":null},"finish_reason":"stop"}],` + usage, OpenAIChat},
+		{"logprobs/100KB", head + `"choices":[{"index":0,"logprobs":{"content":[` + strings.Repeat(`{"token":"a","logprob":-0.0123,"bytes":[97],"top_logprobs":[]},`, 1600) + `{}]}}],` + usage, OpenAIChat},
+		{"floats/100KB", `{"object":"list","data":[{"embedding":[` + strings.Repeat("-0.01234567,", 8000) + `0]}],"usage":{"prompt_tokens":8,"total_tokens":8}}`, OpenAIEmbeddings},
+	}
+	for _, bb := range bodies {
+		b.Run(bb.name, func(b *testing.B) {
+			body := []byte(bb.body)
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				ReadUsage(bb.api, body)
 			}
 		})
 	}

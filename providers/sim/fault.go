@@ -39,6 +39,7 @@ type Fault struct {
 	chunks    int
 	stallAt   place
 	cutAt     place
+	resetAt   place
 	errorAt   place
 	malformed place
 	hasPace   bool
@@ -120,6 +121,8 @@ func (f *Fault) set(name, value string, has bool) error {
 		f.stallAt, err = at(value)
 	case "cut-after":
 		f.cutAt, err = at(value)
+	case "reset-after":
+		f.resetAt, err = at(value)
 	case "error-event-at":
 		f.errorAt, err = at(value)
 	case "malformed-at":

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -54,6 +55,9 @@ func TestStreamFaults(t *testing.T) {
 		{"cut-after=0", true, 0, Cut},
 		{"cut-after=3", true, 3, Cut},
 		{"cut-after=999", true, 8, Cut},
+		{"reset-after=start", true, 0, Reset},
+		{"reset-after=0", true, 0, Reset},
+		{"reset-after=3", true, 3, Reset},
 		{"error-event-at=start", false, 0, Completed},
 		{"error-event-at=0", false, 0, Completed},
 		{"error-event-at=2", false, 2, Completed},
@@ -72,6 +76,9 @@ func TestStreamFaults(t *testing.T) {
 				}
 				if n := contentEvents(g.body); n != tt.content {
 					t.Errorf("events with content: got %d, want %d in %s", n, tt.content, g.body)
+				}
+				if reset := errors.Is(g.err, syscall.ECONNRESET); reset != (tt.end == Reset) {
+					t.Errorf("got %v at the end, want a reset %v", g.err, tt.end == Reset)
 				}
 				if strings.HasPrefix(tt.fault, "error-event") && !bytes.Contains(g.body, []byte(`"error"`)) {
 					t.Errorf("got %s, want an error event", g.body)
@@ -97,8 +104,9 @@ func TestMalformed(t *testing.T) {
 		if bad != 1 {
 			t.Errorf("%s: got %d malformed events, want 1", talk.name, bad)
 		}
-		if g := r.ask(t, "POST", talk.wholePath, talk.whole, "x-sim-fault: malformed-at=start"); json.Valid(g.body) || g.err != nil {
-			t.Errorf("%s whole: got %s, want broken JSON", talk.name, g.body)
+		g := r.ask(t, "POST", talk.wholePath, talk.whole, "x-sim-fault: malformed-at=start")
+		if json.Valid(g.body) || g.err != nil || g.header.Get("Content-Length") != strconv.Itoa(len(g.body)) {
+			t.Errorf("%s whole: got length %s, %v and %s, want broken JSON of that length", talk.name, g.header.Get("Content-Length"), g.err, g.body)
 		}
 	}
 }
@@ -176,6 +184,15 @@ func TestWholeFaults(t *testing.T) {
 	t.Run("cut in the middle", func(t *testing.T) {
 		if g := r.ask(t, "POST", chatPath, talk.whole, "x-sim-fault: cut-after=1"); g.status != 200 || !errors.Is(g.err, io.ErrUnexpectedEOF) {
 			t.Errorf("got %d %v, want an unexpected end", g.status, g.err)
+		}
+	})
+	t.Run("reset in the middle", func(t *testing.T) {
+		g := r.ask(t, "POST", chatPath, talk.whole, "x-sim-fault: reset-after=1")
+		if g.status != 200 || len(g.body) == 0 || !errors.Is(g.err, syscall.ECONNRESET) {
+			t.Errorf("got %d, %d bytes and %v, want a begin and a connection reset", g.status, len(g.body), g.err)
+		}
+		if c := r.lastCall(t); c.End != Reset {
+			t.Errorf("end: got %q, want %q", c.End, Reset)
 		}
 	})
 	t.Run("trickle", func(t *testing.T) {

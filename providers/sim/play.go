@@ -32,6 +32,7 @@ type act uint8
 const (
 	send act = iota
 	cut
+	reset
 )
 
 // step is one piece of an answer on the wire.
@@ -93,7 +94,7 @@ func (f *Fault) places(events []event) ([]place, *Fault) {
 	}
 	out[tail] = seen
 	g := *f
-	for _, p := range []*place{&g.stallAt, &g.cutAt, &g.errorAt, &g.malformed} {
+	for _, p := range []*place{&g.stallAt, &g.cutAt, &g.resetAt, &g.errorAt, &g.malformed} {
 		*p = min(*p, seen)
 		if *p == start && out[0] == content {
 			*p = content // this API opens with content: both places are one
@@ -113,6 +114,10 @@ func (f *Fault) befall(out *[]step, here place, sent int, fr framing, failed eve
 	}
 	if here == f.cutAt {
 		*out = append(*out, step{act: cut})
+		return true
+	}
+	if here == f.resetAt {
+		*out = append(*out, step{act: reset})
 		return true
 	}
 	if here == f.errorAt {
@@ -199,7 +204,7 @@ func compressed(steps []step) []step {
 }
 
 var (
-	errCut  = errors.New("cut by a fault")
+	errCut  = errors.New("cut or reset by a fault")
 	errGone = errors.New("client or server went away")
 )
 
@@ -225,8 +230,7 @@ func (p *player) Read(b []byte) (int, error) {
 			p.end = ClientClosed
 			return 0, errGone
 		}
-		if s.act == cut {
-			p.end = Cut
+		if p.breaks(s.act) {
 			return 0, errCut
 		}
 		if len(s.data) > 0 {
@@ -237,6 +241,20 @@ func (p *player) Read(b []byte) (int, error) {
 	n := copy(b, p.data)
 	p.data = p.data[n:]
 	return n, nil
+}
+
+// breaks does what breaks the connection; false where the act does not.
+func (p *player) breaks(a act) bool {
+	switch a {
+	case cut:
+		p.end = Cut
+	case reset:
+		p.end = Reset
+		p.conn.reset()
+	case send:
+		return false
+	}
+	return true
 }
 
 // Close notes how the stream ended: fasthttp calls it after the last byte, or when a write failed.
@@ -261,8 +279,7 @@ func (p *player) write(head []byte) {
 			p.end = ClientClosed
 			break
 		}
-		if s.act == cut {
-			p.end = Cut
+		if p.breaks(s.act) {
 			break
 		}
 		if _, err := p.conn.Write(s.data); err != nil {
@@ -293,6 +310,10 @@ func (f *Fault) whole(body []byte) []step {
 		return []step{{act: cut}}
 	case f.cutAt != nowhere:
 		steps = append(steps, step{act: cut})
+	case f.resetAt == start:
+		return []step{{act: reset}}
+	case f.resetAt != nowhere:
+		steps = append(steps, step{act: reset})
 	default:
 		steps = append(steps, step{data: body[half:]})
 	}
@@ -301,7 +322,7 @@ func (f *Fault) whole(body []byte) []step {
 
 // breaksWhole tells whether a whole answer needs the connection itself.
 func (f *Fault) breaksWhole() bool {
-	return f.wrongLen || f.trickle > 0 || f.stallAt != nowhere || f.cutAt != nowhere
+	return f.wrongLen || f.trickle > 0 || f.stallAt != nowhere || f.cutAt != nowhere || f.resetAt != nowhere
 }
 
 // length is the content length that a whole answer claims.

@@ -24,10 +24,12 @@ func midStreams() []midStream {
 	return []midStream{
 		{"a stall", "stall-after=2", sim.ClientClosed},
 		{"a cut", "cut-after=2", sim.Cut},
+		{"a reset", "reset-after=2", sim.Reset},
 		{"an error event", "error-event-at=2", ""},
 		{"a malformed event", "malformed-at=2", ""},
 		{"a stall of a compressed stream", "gzip;stall-after=2", sim.ClientClosed},
 		{"a cut of a compressed stream", "gzip;cut-after=2", sim.Cut},
+		{"a reset of a compressed stream", "gzip;reset-after=2", sim.Reset},
 		{"a cut of a trickle", "trickle=1ms;trickle-bytes=40;cut-after=2", sim.Cut},
 		{"an error event in a trickle", "trickle=1ms;trickle-bytes=40;error-event-at=2", ""},
 	}
@@ -132,30 +134,6 @@ func TestPacesThatAreNoFaults(t *testing.T) {
 						t.Errorf("got calls %s, the first ended as %s, want %s completed", got, calls[0].End, onlyAlpha)
 					}
 				})
-			}
-		})
-	}
-}
-
-// TestAMalformedAnswerIsTheClients: a whole answer is not read but for its usage, so that JSON which ends half-way passes
-// as the provider sent it, once.
-func TestAMalformedAnswerIsTheClients(t *testing.T) {
-	t.Parallel()
-	for _, m := range manners() {
-		if m.stream {
-			continue
-		}
-		t.Run(m.String(), func(t *testing.T) {
-			t.Parallel()
-			f := fault{order: "malformed-at=0"}
-			w := f.world(t, well)
-			a := w.send(t, m.request("m", "say something"))
-			if a.status != http.StatusOK || a.cut != nil {
-				t.Errorf("got %s, want alpha's answer", a)
-			}
-			wantOnly(t, a, "alpha/one")
-			if got := sequence(w.ended(t), keyNames()); got != onlyAlpha {
-				t.Errorf("got calls %s, want %s", got, onlyAlpha)
 			}
 		})
 	}

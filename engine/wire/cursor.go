@@ -15,29 +15,29 @@ const getDepth = 128
 // so that sums of several cannot overflow.
 const getMaxInt = 1<<53 - 1
 
-// wireget reads JSON forward, once, without allocating. It checks the whole grammar apart from UTF-8, so what it has
+// cursor reads JSON forward, once, without allocating. It checks the whole grammar apart from UTF-8, so what it has
 // walked to the end without getting bad is valid. Once bad, it stays bad and every loop over it ends.
-type wireget struct {
+type cursor struct {
 	b     []byte
 	i     int
 	depth int
 	bad   bool
 }
 
-func (g *wireget) fail() {
+func (g *cursor) fail() {
 	g.bad = true
 	g.i = len(g.b)
 }
 
 // peek is the first byte of the next value, 0 at the end.
-func (g *wireget) peek() byte {
+func (g *cursor) peek() byte {
 	if g.i < len(g.b) && g.b[g.i] > ' ' { // vendors send events without blanks
 		return g.b[g.i]
 	}
 	return g.peekPast()
 }
 
-func (g *wireget) peekPast() byte {
+func (g *cursor) peekPast() byte {
 	g.i = scanSpace(g.b, g.i)
 	if g.i < len(g.b) {
 		return g.b[g.i]
@@ -46,7 +46,7 @@ func (g *wireget) peekPast() byte {
 }
 
 // open enters an object or array and reports whether it has a first member. A value of another kind is skipped.
-func (g *wireget) open(bracket byte) bool {
+func (g *cursor) open(bracket byte) bool {
 	if g.peek() != bracket {
 		g.skip()
 		return false
@@ -66,7 +66,7 @@ func (g *wireget) open(bracket byte) bool {
 }
 
 // more goes to the next member and reports whether there is one.
-func (g *wireget) more(bracket byte) bool {
+func (g *cursor) more(bracket byte) bool {
 	switch g.peek() {
 	case ',':
 		g.i++
@@ -81,7 +81,7 @@ func (g *wireget) more(bracket byte) bool {
 }
 
 // key reads a member's name up to and with its colon. The result aliases the input unless the name has escapes.
-func (g *wireget) key() []byte {
+func (g *cursor) key() []byte {
 	if g.peek() != '"' {
 		g.fail()
 		return nil
@@ -99,7 +99,7 @@ func (g *wireget) key() []byte {
 }
 
 // quoted reads a string that begins here and returns what stands between the quotes, escapes and all.
-func (g *wireget) quoted() (raw []byte, escaped bool) {
+func (g *cursor) quoted() (raw []byte, escaped bool) {
 	start := g.i + 1
 	i := start
 	for {
@@ -164,7 +164,7 @@ func getEscape(b []byte) int {
 }
 
 // skip walks over one value of any kind.
-func (g *wireget) skip() {
+func (g *cursor) skip() {
 	switch c := g.peek(); c {
 	case '{':
 		for ok := g.open('{'); ok; ok = g.more('{') {
@@ -188,7 +188,7 @@ func (g *wireget) skip() {
 	}
 }
 
-func (g *wireget) word(w string) {
+func (g *cursor) word(w string) {
 	if len(g.b)-g.i < len(w) || string(g.b[g.i:g.i+len(w)]) != w {
 		g.fail()
 		return
@@ -197,7 +197,7 @@ func (g *wireget) word(w string) {
 }
 
 // number walks over a number and returns its text.
-func (g *wireget) number() []byte {
+func (g *cursor) number() []byte {
 	start := g.i
 	if g.i < len(g.b) && g.b[g.i] == '-' {
 		g.i++
@@ -228,14 +228,14 @@ func (g *wireget) number() []byte {
 	return g.b[start:g.i]
 }
 
-func (g *wireget) digits() int {
+func (g *cursor) digits() int {
 	start := g.i
 	g.i = scanDigits(g.b, g.i)
 	return g.i - start
 }
 
 // span walks over one value and returns its bytes.
-func (g *wireget) span() []byte {
+func (g *cursor) span() []byte {
 	g.i = scanSpace(g.b, g.i)
 	start := g.i
 	g.skip()
@@ -245,8 +245,19 @@ func (g *wireget) span() []byte {
 	return g.b[start:g.i]
 }
 
+// take walks over one value and returns where it stands and what it is, as a member without a key.
+func (g *cursor) take() (Member, bool) {
+	c := g.peek()
+	start := g.i
+	g.skip()
+	if g.bad {
+		return Member{}, false
+	}
+	return Member{Kind: scanKind(c), KeyStart: start, Start: start, End: g.i}, true
+}
+
 // text reads a string's raw content; a value of another kind is skipped and reads as nil.
-func (g *wireget) text() []byte {
+func (g *cursor) text() []byte {
 	if g.peek() != '"' {
 		g.skip()
 		return nil
@@ -256,7 +267,7 @@ func (g *wireget) text() []byte {
 }
 
 // count reads a number as a count: no sign, no fraction, capped. ok is false for null and every other kind.
-func (g *wireget) count() (n int64, ok bool) {
+func (g *cursor) count() (n int64, ok bool) {
 	if c := g.peek(); c != '-' && (c < '0' || c > '9') {
 		g.skip()
 		return 0, false
@@ -282,7 +293,7 @@ func getCap(f float64) int64 {
 }
 
 // filled walks over one value and reports whether it carries anything: not null, false, "", {} or [].
-func (g *wireget) filled() bool {
+func (g *cursor) filled() bool {
 	switch c := g.peek(); c {
 	case '"':
 		raw, _ := g.quoted()
@@ -290,7 +301,7 @@ func (g *wireget) filled() bool {
 	case '{', '[':
 		start := g.i
 		g.skip()
-		inner := wireget{b: g.b[:g.i], i: start + 1}
+		inner := cursor{b: g.b[:g.i], i: start + 1}
 		return !g.bad && inner.peek() != c+2
 	case 'n', 'f':
 		g.skip()
@@ -302,21 +313,21 @@ func (g *wireget) filled() bool {
 }
 
 // done reports whether the input was one valid value and nothing after it.
-func (g *wireget) done() bool {
+func (g *cursor) done() bool {
 	g.i = scanSpace(g.b, g.i)
 	return !g.bad && g.i == len(g.b)
 }
 
 // getValid reports whether b is one JSON value.
 func getValid(b []byte) bool {
-	g := wireget{b: b}
+	g := cursor{b: b}
 	g.skip()
 	return g.done()
 }
 
 // getMember is the value of an object's first member of that name, nil where there is none.
 func getMember(b []byte, name string) []byte {
-	g := wireget{b: b}
+	g := cursor{b: b}
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		if string(g.key()) == name {
 			return g.span()
@@ -328,7 +339,7 @@ func getMember(b []byte, name string) []byte {
 
 // getText decodes a span that is a string; "" for every other kind.
 func getText(span []byte) string {
-	g := wireget{b: span}
+	g := cursor{b: span}
 	return getString(g.text())
 }
 

@@ -1,0 +1,84 @@
+package server
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"github.com/rs/zerolog"
+
+	"weir/engine/wire"
+)
+
+const (
+	// maxLogBody bounds log.bodies: it is as far as credentials are looked for, and two of them fill no more than a
+	// twentieth of what may wait for a slow log even where every byte is escaped.
+	maxLogBody = 16 << 10
+	// logBeyond is how much further than a cut is looked, so that it leaves no begin of a credential behind: more than
+	// a name, what stands between it and its value, and the sixteen characters that make a value one.
+	logBeyond = 256
+	// escapedByte is how many bytes of a line one byte of a body can take.
+	escapedByte = len("\\u0000")
+
+	requestBody  = "request_body"
+	responseBody = "response_body"
+)
+
+// note keeps the begin of a stream for the log, where it tells bodies.
+func (v *visit) note(p []byte) {
+	if v.g.access.bodies == 0 {
+		return
+	}
+	if room := v.g.access.bodies + logBeyond - len(v.said); room > 0 {
+		v.said = append(v.said, p[:min(len(p), room)]...)
+	}
+}
+
+// writeBodies puts what the client sent, as far as it was read, and what it got into the line.
+func (a *accessLog) writeBodies(e *zerolog.Event, v *visit) {
+	answer := v.x.Reply.Body
+	if v.x.Reply.Stream != nil {
+		answer = v.said
+	}
+	if body := v.x.Request.Body; len(body) > 0 {
+		e.Bytes(requestBody, loggedBody(body, a.bodies))
+	}
+	if len(answer) > 0 {
+		e.Bytes(responseBody, loggedBody(answer, a.bodies))
+	}
+}
+
+// loggedBody is the begin of a body without credentials.
+func loggedBody(body []byte, most int) []byte {
+	seen := wire.ScrubSecrets(nil, body[:min(len(body), most+logBeyond)])
+	if len(body) <= most {
+		return seen
+	}
+	// Where the two differ something at the cut turned out to be a credential behind it.
+	shown := wire.ScrubSecrets(nil, body[:most])
+	same := 0
+	for same < len(shown) && same < len(seen) && shown[same] == seen[same] {
+		same++
+	}
+	return append(wholeRunes(shown[:same]), "..."...)
+}
+
+// wholeRunes leaves out a character that is cut at the end of b.
+func wholeRunes(b []byte) []byte {
+	for i := len(b) - 1; i >= 0 && i >= len(b)-utf8.UTFMax; i-- {
+		if utf8.RuneStart(b[i]) {
+			if !utf8.FullRune(b[i:]) {
+				return b[:i]
+			}
+			break
+		}
+	}
+	return b
+}
+
+// textCap is how long the text may be that follows what was read of a line.
+func textCap(before []byte, bodies int) int {
+	if bodies > 0 && (bytes.HasSuffix(before, []byte(`"`+requestBody+`":`)) || bytes.HasSuffix(before, []byte(`"`+responseBody+`":`))) {
+		return max(logField, (bodies+len("..."))*escapedByte)
+	}
+	return logField
+}
