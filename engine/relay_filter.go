@@ -46,13 +46,13 @@ func (x *Exchange) FilterStream(f StreamFilter) error {
 	r.held, r.sent = r.held[:0], 0
 	r.filters = append(r.filters, stage)
 	var err error
-	if r.held, err = stage.feed(r.held, so); err != nil {
-		return err
+	if r.held, err = stage.feed(r.held, so); err == nil && r.done != nil {
+		err = r.endLast(len(r.filters) - 1)
 	}
-	if r.done != nil {
-		return r.endLast(len(r.filters) - 1)
+	if err != nil { // a rule that goes on after its failure leaves the stream as it was
+		r.filters, r.held = r.filters[:len(r.filters)-1], append(r.held[:0], so...)
 	}
-	return nil
+	return err
 }
 
 // emitFiltered takes one event through every filter.
