@@ -39,6 +39,9 @@ const (
 	FieldAny       // any YAML value
 	FieldObjects   // list of mappings
 	FieldObject    // one mapping
+	// FieldExpression is plain CEL without ${}, which the action compiles.
+	FieldExpression
+	FieldExpressions // list of expressions
 )
 
 // Field is one configuration field of an action: the source of decoding, checks and the reference page.
@@ -50,8 +53,12 @@ type Field struct {
 	Default  string // as written in the docs, "" = none
 	Enum     []string
 	Min, Max int64 // bounds of an int or of the number of entries; 0, 0 = none
-	Doc      string
-	Fields   []Field // of FieldObjects and FieldObject
+	// Phase is where an expression is evaluated, if not in the phase that the action stands in.
+	Phase vars.Phase
+	// Secret fields hold what no diagnostic may show.
+	Secret bool
+	Doc    string
+	Fields []Field // of FieldObjects and FieldObject; of a FieldAny, those that are Secret
 }
 
 // ActionSpec declares an action.

@@ -89,7 +89,7 @@ func (c *Config) checkField(n *Node, f *Field, prefix string) {
 		if _, err := ParseDuration(n.Text.Value); err != nil {
 			c.Errorf(n, "bad_duration", "%q is not a duration: %v", name, err)
 		}
-	case FieldStrings, FieldStringMap, FieldObjects:
+	case FieldStrings, FieldStringMap, FieldObjects, FieldExpressions:
 		c.checkEntries(n, f, name)
 	case FieldObject:
 		c.checkMap(n, f.Fields, name+".")
@@ -117,7 +117,9 @@ func (c *Config) checkEntries(n *Node, f *Field, name string) {
 			c.Errorf(item, "wrong_type", "each entry of %q must be a string, got %s", name, item.Describe())
 			continue
 		}
-		c.checkPlain(item, f, name)
+		if f.Type != FieldExpressions { // ${ in one is reported when it is compiled
+			c.checkPlain(item, f, name)
+		}
 	}
 }
 
@@ -141,7 +143,7 @@ func fieldFits(n *Node, t FieldType) (ok bool, want string) {
 	case FieldBool:
 		_, ok = n.Value.(bool)
 		return ok, "true or false"
-	case FieldStrings, FieldObjects:
+	case FieldStrings, FieldObjects, FieldExpressions:
 		return n.Kind == NodeList, "a list"
 	case FieldStringMap, FieldObject:
 		return n.Kind == NodeMap, "a mapping"

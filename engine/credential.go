@@ -59,9 +59,9 @@ func isCredentialField(name string) bool {
 	return false
 }
 
-// bearerValue is the key in a header's value, "" where it is the caller's name and password.
+// bearerValue is the key in the value of a field. A user and password are none: they were meant for the gateway.
 func bearerValue(v string) string {
-	if len(v) > 6 && strings.EqualFold(v[:6], "basic ") {
+	if len(v) >= 5 && strings.EqualFold(v[:5], "basic") && (len(v) == 5 || v[5] == ' ' || v[5] == '\t') {
 		return ""
 	}
 	if len(v) > 7 && strings.EqualFold(v[:7], "bearer ") {

@@ -47,6 +47,8 @@ type dispatch struct {
 	last     outcome
 	rested   time.Time // the earliest end of a rest that kept a target from being tried
 	restedBy string
+	guarded  int       // targets that a guard kept from being called
+	resting  int       // targets and keys that rest
 	first    *provider // of the first model, the only one that a caller's own key may go to
 	noKey    string    // a provider that had no key to use
 	window   int64     // a context window that was too small; 0 = none
@@ -86,6 +88,7 @@ func (d *dispatch) tryModel(m *model) (done bool, err error) {
 	now := d.r.plan.rt.clock(d.lastInstant())
 	p := m.provider
 	if !p.health.ready(now) {
+		d.resting++
 		d.rest(p.health.restUntil(), "provider "+p.id)
 		return false, nil
 	}
@@ -98,6 +101,7 @@ func (d *dispatch) tryModel(m *model) (done bool, err error) {
 	for _, k := range keys {
 		if k.health != nil {
 			if ready, until := k.health.ready(now, m.cat.ID); !ready {
+				d.resting++
 				d.rest(until, "key "+k.id+" of provider "+p.id)
 				continue
 			}
@@ -108,6 +112,7 @@ func (d *dispatch) tryModel(m *model) (done bool, err error) {
 		}
 		if len(d.x.guards) > 0 {
 			if ok, wait := d.x.allows(m); !ok {
+				d.guarded++
 				d.rest(now.Add(wait), "provider "+p.id)
 				break
 			}
@@ -139,12 +144,6 @@ func (d *dispatch) lastInstant() time.Time {
 		return a.Started.Add(a.Elapsed)
 	}
 	return d.x.started
-}
-
-func (d *dispatch) rest(until time.Time, who string) {
-	if d.rested.IsZero() || until.Before(d.rested) {
-		d.rested, d.restedBy = until, who
-	}
 }
 
 // mayTry says whether another attempt is allowed, after the backoff before it.
@@ -320,11 +319,7 @@ func (d *dispatch) exhausted() error {
 	case len(d.x.attempts) > 0:
 		return d.final()
 	case !d.rested.IsZero():
-		wait := max(time.Until(d.rested), time.Second)
-		return &Error{
-			Code: CodeNoTarget, RetryAfter: wait, Retryable: true,
-			Message: "every target is resting after failures; the first is back in " + wait.Round(time.Second).String(),
-		}
+		return d.resters()
 	case d.pinned != nil:
 		return Errorf(CodeNotFound, "the provider key that made the stored object is no longer configured")
 	case d.noKey != "":

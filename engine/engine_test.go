@@ -234,3 +234,34 @@ func attempts(x *Exchange) string {
 }
 
 func textOf(v string) expr.Text { return expr.Text{Value: v} }
+
+// TestActionRoutesServeOnlyWhatTheyMatch: a document that routes by ai-gateway actions has no default route, and none of its
+// actions serves a call that its rule did not match.
+func TestActionRoutesServeOnlyWhatTheyMatch(t *testing.T) {
+	alpha := newFakeProvider(t, answer(200, chatReply))
+	f := newFixture(t, alpha, nil)
+	when := f.predicate(t, vars.PhaseRequest, "req.headers['x-team'][0] == 'research'")
+	p := f.plan(t, PlanConfig{Name: "test", RoutesByAction: true, OnRequest: []Rule{{
+		When: when, Actions: []RuleAction{{Name: "ai-gateway", Action: NewRouteAction(&RouteConfig{})}},
+	}}})
+	if _, err := run(t, p, chat(`{"model":"big","messages":[]}`)); AsError(err).Code != CodeNoRoute {
+		t.Errorf("got %v, want %s", err, CodeNoRoute)
+	}
+	if n := len(alpha.made()); n != 0 {
+		t.Errorf("got %d calls, want none", n)
+	}
+	if _, err := run(t, p, chat(`{"model":"big","messages":[]}`, Header{"X-Team", "research"})); err != nil {
+		t.Errorf("got %v for a call that matches", err)
+	}
+	for team, listed := range map[string]bool{"research": true, "other": false} {
+		x := chat("", Header{"X-Team", team})
+		x.Request.API, x.Request.Method, x.Request.Operation = wire.Models, "GET", OpList
+		if err := p.Run(x); err != nil {
+			t.Fatal(err)
+		}
+		if models, err := p.Models(x, wire.DialectOpenAI); (err == nil && len(models) > 0) != listed {
+			t.Errorf("team %s: got %d models and %v", team, len(models), err)
+		}
+		x.Finish()
+	}
+}

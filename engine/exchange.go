@@ -141,11 +141,13 @@ type Exchange struct {
 	finish   string // finish reason
 	estimate int64  // input tokens; -1 = not estimated
 
+	derived *derived // what variables made of the exchange's bytes
 	vars    map[string]any
 	results map[string]map[string]any
 	policy  map[string]any // what log actions added
 	notes   []note
 	extra   Headers // of the answer, whatever it will be
+	instead Headers // the same, in the place of fields of these names
 	ends    []func(*Exchange)
 	guards  []TargetGuard
 	trace   *routeTrace

@@ -3,8 +3,6 @@ package engine
 import (
 	"errors"
 	"time"
-
-	"weir/engine/wire"
 )
 
 // Body is the client's body, decoded from its content encoding. It is read when first asked for; what is wrong with it
@@ -23,14 +21,7 @@ func (x *Exchange) ReplaceBody(body []byte) error {
 		return err
 	}
 	x.Request.Body = body
-	x.Request.Peek.Reset()
-	x.Request.Form = nil
-	x.estimate = -1
-	if x.Loader == nil || x.Request.API == wire.APIUnknown {
-		return nil
-	}
-	x.bodyErr = x.Loader.Scan(x)
-	return x.bodyErr
+	return x.rescan()
 }
 
 // Rewrite sends the request on as if the client had asked for another target, path and query. The client's host stays.
@@ -38,14 +29,25 @@ func (x *Exchange) Rewrite(target string) error {
 	if x.Loader == nil {
 		return errors.New("this exchange cannot be rewritten")
 	}
+	before := x.Request.API
 	if err := x.Loader.Locate(x, target); err != nil {
 		return err //nolint:wrapcheck // the client's own error
+	}
+	if x.loaded && x.Request.API != before { // the new API's names in it were not looked for
+		return x.rescan()
 	}
 	return nil
 }
 
 // AddReplyHeader adds a field to the answer, whatever the answer will be; rules of on_response see it there.
 func (x *Exchange) AddReplyHeader(name, value string) { x.extra.Add(name, value) }
+
+// SetReplyHeader gives the answer a field, whatever the answer will be, in the place of what a provider or an earlier
+// action says under this name.
+func (x *Exchange) SetReplyHeader(name, value string) { x.instead.Set(name, value) }
+
+// ReplyHeader returns what SetReplyHeader was last given under this name, "" where nothing was.
+func (x *Exchange) ReplyHeader(name string) string { return x.instead.First(name) }
 
 // OnEnd has f called when the exchange is over and everything about it is known: status, usage, attempts. Expressions of
 // on_response can still be evaluated then; the answer can no longer be changed.

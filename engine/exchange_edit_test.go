@@ -10,6 +10,7 @@ import (
 
 	"weir/engine/expr"
 	"weir/engine/vars"
+	"weir/engine/wire"
 )
 
 // doing makes a rule of one action.
@@ -221,4 +222,41 @@ func TestSharedState(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	t.Error("states that nobody holds stay")
+}
+
+// TestRewriteReadsTheBodyAsTheNewAPI: a body that was loaded where no API stands has not been scanned.
+func TestRewriteReadsTheBodyAsTheNewAPI(t *testing.T) {
+	alpha := newFakeProvider(t, answer(200, chatReply))
+	f := newFixture(t, alpha, nil)
+	p := f.plan(t, PlanConfig{Name: "test", OnRequest: doing(func(x *Exchange) (Verdict, error) {
+		if _, err := x.Body(); err != nil {
+			return VerdictDeny, err
+		}
+		return VerdictContinue, x.Rewrite("/v1/chat/completions")
+	})})
+	for body, code := range map[string]Code{`{"model":"big","messages":[]}`: "", `{"model":"small","model":"big"}`: CodeBadRequest} {
+		x := chat(body)
+		x.Loader = elsewhere{bodyOf(body)}
+		x.Request.API, x.Request.Path, x.Missing = wire.APIUnknown, "/llm", Errorf(CodeNotFound, "no such path")
+		_, err := run(t, p, x)
+		if code == "" && err != nil || code != "" && AsError(err).Code != code {
+			t.Errorf("%s: got %v, want code %q", body, err, code)
+		}
+	}
+	if calls := alpha.made(); len(calls) != 1 || !strings.Contains(calls[0].Body, `"big"`) {
+		t.Errorf("got calls %+v, want one of big", calls)
+	}
+}
+
+// elsewhere is a body that no API reads until the request is rewritten.
+type elsewhere struct{ bodyOf }
+
+func (b elsewhere) LoadBody(x *Exchange) error {
+	x.Request.Body = []byte(b.bodyOf)
+	return nil
+}
+
+func (b elsewhere) Locate(x *Exchange, target string) error {
+	x.Request.Path, x.Request.RawPath, x.Request.API, x.Missing = target, target, wire.OpenAIChat, nil
+	return nil
 }

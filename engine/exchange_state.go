@@ -97,11 +97,11 @@ func (x *Exchange) Reset() {
 	x.attempts = x.attempt0[:0]
 	x.current = nil
 	x.usage, x.finish, x.estimate = wire.Usage{}, "", -1
-	x.vars, x.results, x.policy, x.notes, x.trace = nil, nil, nil, x.notes[:0], nil
-	if len(x.extra)+len(x.ends)+len(x.guards) > 0 { // few exchanges have any
+	x.derived, x.vars, x.results, x.policy, x.notes, x.trace = nil, nil, nil, nil, x.notes[:0], nil
+	if len(x.extra)+len(x.instead)+len(x.ends)+len(x.guards) > 0 { // few exchanges have any
 		clear(x.ends)
 		clear(x.guards)
-		x.extra, x.ends, x.guards = x.extra[:0], x.ends[:0], x.guards[:0]
+		x.extra, x.instead, x.ends, x.guards = x.extra[:0], x.instead[:0], x.ends[:0], x.guards[:0]
 	}
 	x.clientKey = credential{}
 	x.scratch.reset()

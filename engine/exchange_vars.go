@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mileusna/useragent"
+
 	"weir/engine/vars"
 )
 
@@ -22,8 +24,27 @@ func (x *Exchange) Var(id vars.ID) vars.Value {
 	return vars.Null()
 }
 
-// varReaders has one reader per variable, by id.
-var varReaders = [vars.Count]func(*Exchange) vars.Value{
+// reader reads one variable of an exchange.
+type reader func(*Exchange) vars.Value
+
+// varReaders has one reader per variable, by id; nothing changes it.
+var varReaders = allReaders()
+
+// allReaders adds to the readers below those of the families of variables, which are found by their paths.
+func allReaders() [vars.Count]reader {
+	all := listedReaders
+	add := func(path string, read reader) {
+		if v, ok := vars.ByPath(path); ok {
+			all[v.ID] = read
+		}
+	}
+	addCertReaders(add)
+	addIPReaders(add)
+	return all
+}
+
+// listedReaders has the readers of the variables with ids of their own.
+var listedReaders = [vars.Count]reader{
 	vars.ReqID:            func(x *Exchange) vars.Value { return vars.String(x.Request.ID) },
 	vars.ReqMethod:        func(x *Exchange) vars.Value { return vars.String(x.Request.Method) },
 	vars.ReqHost:          func(x *Exchange) vars.Value { return vars.String(hostOnly(x.Request.Host)) },
@@ -31,7 +52,7 @@ var varReaders = [vars.Count]func(*Exchange) vars.Value{
 	vars.ReqVersion:       func(x *Exchange) vars.Value { return vars.String(x.Request.Version) },
 	vars.ReqHeaders:       func(x *Exchange) vars.Value { return vars.Multi(&x.Request.Headers) },
 	vars.ReqCookies:       func(x *Exchange) vars.Value { return vars.Multi(parseCookies(x.Request.Headers)) },
-	vars.ReqContentLength: func(x *Exchange) vars.Value { return vars.Int(x.Request.ContentLength) },
+	vars.ReqContentLength: func(x *Exchange) vars.Value { return vars.Int(max(x.Request.ContentLength, 0)) },
 	vars.ReqContentEncoding: func(x *Exchange) vars.Value {
 		return vars.Strings(listValues(x.Request.Headers, "content-encoding"))
 	},
@@ -44,9 +65,8 @@ var varReaders = [vars.Count]func(*Exchange) vars.Value{
 	vars.ReqContentTypeRaw: func(x *Exchange) vars.Value {
 		return vars.String(x.Request.Headers.First("content-type"))
 	},
-	vars.ReqURL: func(x *Exchange) vars.Value {
-		return vars.String(x.Request.Scheme + "://" + x.Request.Host + x.Request.uri())
-	},
+	vars.ReqTrailers:     func(x *Exchange) vars.Value { return vars.Multi(new(x.facts().Trailers)) },
+	vars.ReqURL:          func(x *Exchange) vars.Value { return vars.String(x.Request.normalURL()) },
 	vars.ReqURLAuthority: func(x *Exchange) vars.Value { return vars.String(x.Request.Host) },
 	vars.ReqURLHost:      func(x *Exchange) vars.Value { return vars.String(hostOnly(x.Request.Host)) },
 	vars.ReqURLPort:      func(x *Exchange) vars.Value { return vars.Int(x.Request.port()) },
@@ -63,14 +83,35 @@ var varReaders = [vars.Count]func(*Exchange) vars.Value{
 	vars.ReqURLURI:           func(x *Exchange) vars.Value { return vars.String(x.Request.uri()) },
 	vars.ReqUserAgent:        func(x *Exchange) vars.Value { return vars.String(x.Request.Headers.First("user-agent")) },
 	vars.ReqTSHeaderReceived: func(x *Exchange) vars.Value { return vars.Time(x.Request.Received) },
+	vars.ReqTSBodyReceived:   func(x *Exchange) vars.Value { return timeOf(x.facts().BodyReceived) },
+	vars.ReqURLUserPassword:  func(*Exchange) vars.Value { return vars.String("") }, // the server refuses them
+	vars.ReqBody:             (*Exchange).requestJSON,
+
+	vars.ReqUserAgentName:      agentText(func(a *useragent.UserAgent) string { return a.Name }),
+	vars.ReqUserAgentVersion:   agentText(func(a *useragent.UserAgent) string { return a.Version }),
+	vars.ReqUserAgentOS:        agentText(func(a *useragent.UserAgent) string { return a.OS }),
+	vars.ReqUserAgentOSVersion: agentText(func(a *useragent.UserAgent) string { return a.OSVersion }),
+	vars.ReqUserAgentDevice:    agentText(func(a *useragent.UserAgent) string { return a.Device }),
+	vars.ReqUserAgentURL:       agentText(func(a *useragent.UserAgent) string { return a.URL }),
+	vars.ReqUserAgentIsMobile:  agentIs(func(a *useragent.UserAgent) bool { return a.Mobile }),
+	vars.ReqUserAgentIsTablet:  agentIs(func(a *useragent.UserAgent) bool { return a.Tablet }),
+	vars.ReqUserAgentIsDesktop: agentIs(func(a *useragent.UserAgent) bool { return a.Desktop }),
+	vars.ReqUserAgentIsBot:     agentIs(func(a *useragent.UserAgent) bool { return a.Bot }),
 
 	vars.ConnClientIP:   func(x *Exchange) vars.Value { return vars.String(x.clientIP()) },
 	vars.ConnClientPort: func(x *Exchange) vars.Value { return vars.Int(int64(x.Conn.Client.Port())) },
 	vars.ConnServerIP: func(x *Exchange) vars.Value {
 		return vars.String(x.Conn.Server.Addr().Unmap().String())
 	},
-	vars.ConnServerPort: func(x *Exchange) vars.Value { return vars.Int(int64(x.Conn.Server.Port())) },
-	vars.ConnTSStart:    func(x *Exchange) vars.Value { return vars.Time(x.Conn.Start) },
+	vars.ConnServerPort:   func(x *Exchange) vars.Value { return vars.Int(int64(x.Conn.Server.Port())) },
+	vars.ConnTSStart:      func(x *Exchange) vars.Value { return vars.Time(x.Conn.Start) },
+	vars.ConnBytesIn:      func(x *Exchange) vars.Value { return vars.Int(x.facts().BytesIn) },
+	vars.ConnBytesOut:     func(x *Exchange) vars.Value { return vars.Int(x.facts().BytesOut) },
+	vars.ConnServerRegion: func(x *Exchange) vars.Value { return vars.String(x.facts().Region) },
+	vars.ConnTLSJA4Fingerprint: func(x *Exchange) vars.Value {
+		return x.tlsVar(func(*tls.ConnectionState) string { return x.facts().JA4 })
+	},
+	vars.ConnTLSSessionResumed: func(x *Exchange) vars.Value { return vars.Bool(x.Conn.TLS != nil && x.Conn.TLS.DidResume) },
 	vars.ConnTLSSNI: func(x *Exchange) vars.Value {
 		return x.tlsVar(func(s *tls.ConnectionState) string { return s.ServerName })
 	},
@@ -123,6 +164,19 @@ var varReaders = [vars.Count]func(*Exchange) vars.Value{
 		return vars.String(x.Request.Peek.User)
 	},
 
+	vars.AIRequestMessages:    func(x *Exchange) vars.Value { return vars.Dyn(x.messageList()) },
+	vars.AIRequestSystem:      func(x *Exchange) vars.Value { return vars.String(x.conversation().System()) },
+	vars.AIRequestTools:       func(x *Exchange) vars.Value { return vars.Dyn(x.toolList()) },
+	vars.AIRequestHasTools:    func(x *Exchange) vars.Value { return vars.Bool(len(x.conversation().Tools) > 0) },
+	vars.AIRequestHasImages:   func(x *Exchange) vars.Value { return vars.Bool(x.conversation().HasImages()) },
+	vars.AIRequestWantsJSON:   func(x *Exchange) vars.Value { return vars.Bool(x.settings().Format.JSON()) },
+	vars.AIRequestTemperature: func(x *Exchange) vars.Value { return numberValue(x.settings().Temperature) },
+	vars.AIRequestTopP:        func(x *Exchange) vars.Value { return numberValue(x.settings().TopP) },
+	vars.AIRequestChoices:     func(x *Exchange) vars.Value { return vars.Int(x.choices()) },
+	vars.AIRequestReasoningEffort: func(x *Exchange) vars.Value {
+		return vars.String(x.settings().Effort)
+	},
+
 	vars.AIModels:    func(x *Exchange) vars.Value { return vars.Object(x.plan.universe.entries()) },
 	vars.AIProviders: func(x *Exchange) vars.Value { return vars.Object(x.plan.universe.providerEntries()) },
 	vars.AIAuthors:   func(x *Exchange) vars.Value { return vars.Object(x.plan.universe.authorEntries()) },
@@ -153,7 +207,7 @@ var varReaders = [vars.Count]func(*Exchange) vars.Value{
 	vars.ResContentTypeRaw: func(x *Exchange) vars.Value { return vars.String(x.Reply.Headers.First("content-type")) },
 	vars.ResContentLength: func(x *Exchange) vars.Value {
 		if x.Reply.Stream != nil {
-			return vars.Int(-1)
+			return vars.Int(0)
 		}
 		return vars.Int(int64(len(x.Reply.Body)))
 	},
@@ -163,7 +217,15 @@ var varReaders = [vars.Count]func(*Exchange) vars.Value{
 	vars.ResLocation:            func(x *Exchange) vars.Value { return vars.String(x.Reply.Headers.First("location")) },
 	vars.AIResponseModel:        attemptReader(func(a *Attempt) vars.Value { return vars.String(a.Model) }),
 	vars.AIResponseProvider:     attemptReader(func(a *Attempt) vars.Value { return vars.String(a.Provider) }),
-	vars.AIResponseFinishReason: func(x *Exchange) vars.Value { return vars.String(x.finish) },
+	vars.AIResponseFinishReason: func(x *Exchange) vars.Value { return vars.String(x.finishReason()) },
+	vars.AIResponseText:         func(x *Exchange) vars.Value { return vars.String(x.replyText()) },
+	vars.AIResponseToolCalls:    func(x *Exchange) vars.Value { return vars.Dyn(x.replyCalls()) },
+	vars.AIResponseCostUSD:      (*Exchange).costValue,
+	vars.ResTrailers:            func(*Exchange) vars.Value { return vars.Multi(&Headers{}) },
+	vars.ResCookies:             func(x *Exchange) vars.Value { return vars.Multi(setCookies(x.Reply.Headers)) },
+	vars.ResBody:                (*Exchange).replyJSON,
+	vars.ResTSHeaderReceived:    func(x *Exchange) vars.Value { return timeOf(x.headTime()) },
+	vars.ResTSBodyReceived:      func(x *Exchange) vars.Value { return timeOf(x.answerTime()) },
 
 	vars.AIResponseUsageInputTokens:      func(x *Exchange) vars.Value { return vars.Int(x.usage.Input) },
 	vars.AIResponseUsageOutputTokens:     func(x *Exchange) vars.Value { return vars.Int(x.usage.Output) },
@@ -172,7 +234,7 @@ var varReaders = [vars.Count]func(*Exchange) vars.Value{
 	vars.AIResponseUsageReasoningTokens:  func(x *Exchange) vars.Value { return vars.Int(x.usage.Reasoning) },
 }
 
-func attemptReader(read func(*Attempt) vars.Value) func(*Exchange) vars.Value {
+func attemptReader(read func(*Attempt) vars.Value) reader {
 	return func(x *Exchange) vars.Value {
 		if x.current == nil {
 			return read(&Attempt{})

@@ -11,7 +11,7 @@ import (
 
 // Models lists what the caller of this exchange may use, through providers that speak the dialect it asks in.
 func (p *Plan) Models(x *Exchange, d wire.Dialect) ([]wire.ModelEntry, error) {
-	r, err := p.matchRoute(x)
+	r, err := p.listRoute(x)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (p *Plan) Models(x *Exchange, d wire.Dialect) ([]wire.ModelEntry, error) {
 
 // Model finds one entry of the list by any name that a request may use.
 func (p *Plan) Model(x *Exchange, d wire.Dialect, name string) (wire.ModelEntry, error) {
-	r, err := p.matchRoute(x)
+	r, err := p.listRoute(x)
 	if err != nil {
 		return wire.ModelEntry{}, err
 	}
@@ -55,6 +55,15 @@ func (p *Plan) Model(x *Exchange, d wire.Dialect, name string) (wire.ModelEntry,
 		}
 	}
 	return wire.ModelEntry{}, &Error{Code: CodeModelNotFound, Param: "model", Message: "no model that you may use is called " + quoteName(name)}
+}
+
+// listRoute is the route whose models are listed: that of the ai-gateway action that matched, else the first route rule
+// that matches.
+func (p *Plan) listRoute(x *Exchange) (*route, error) {
+	if x.route != nil {
+		return x.route, nil
+	}
+	return p.matchRoute(x)
 }
 
 // usable lists the models that the route lets a client name.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weir/engine/diag"
+	"weir/engine/wire"
 )
 
 const (
@@ -78,14 +79,11 @@ func (rt *Runtime) NewPlan(cfg PlanConfig) (*Plan, diag.List) {
 			}
 			if ra, ok := rule.Actions[i].Action.(*routeAction); ok {
 				ra.route = routeOf(ra.cfg)
-				p.routes = append(p.routes, ra.route)
 			}
 		}
 	}
 	if !cfg.RoutesByAction {
 		p.fallback = newRoute(p, u, &RouteConfig{Name: "default"})
-	} else {
-		p.routes = slices.DeleteFunc(p.routes, func(r *route) bool { return r.viaAction })
 	}
 	diags.Sort()
 	if diags.HasErrors() {
@@ -167,7 +165,10 @@ func NewRouteAction(cfg *RouteConfig) Action { return &routeAction{cfg: cfg} }
 // Do routes the exchange and ends the phase, or goes on with the next action where every target failed and on_error
 // says continue.
 func (a *routeAction) Do(_ context.Context, x *Exchange) (Verdict, error) {
-	if x.Request.API == 0 || x.Request.Operation != OpCreate || x.Request.isList() {
+	if x.Request.isList() && x.route == nil {
+		x.route = a.route // the list shows what the first action that matches would route to
+	}
+	if x.Request.API == wire.APIUnknown || x.Request.Operation != OpCreate || x.Request.isList() {
 		return VerdictContinue, nil
 	}
 	x.takeCredential()

@@ -13,10 +13,9 @@ import (
 
 // route is one route rule in a plan.
 type route struct {
-	plan      *Plan
-	cfg       *RouteConfig
-	universe  *universe
-	viaAction bool
+	plan     *Plan
+	cfg      *RouteConfig
+	universe *universe
 
 	total, perRequest, firstToken, idle time.Duration
 	maxAttempts                         int

@@ -106,6 +106,9 @@ func (p *Plan) onResponse(x *Exchange, failure error) error {
 			return failure
 		}
 	}
+	for i := range x.instead {
+		x.Reply.Headers.Set(x.instead[i].Name, x.instead[i].Value)
+	}
 	for i := range x.extra {
 		x.Reply.Headers.Add(x.extra[i].Name, x.extra[i].Value)
 	}
@@ -162,8 +165,9 @@ func (r *Rule) matches(x *Exchange) (bool, error) {
 	if r.When == nil {
 		return true, nil
 	}
+	known := x.bodyErr // a body that was refused already is no news to the rules on the refusal
 	ok, err := r.When.Match(x)
-	if x.bodyErr != nil {
+	if x.bodyErr != nil && known == nil {
 		return false, x.bodyErr
 	}
 	return ok, err
@@ -179,8 +183,9 @@ func (r *Rule) run(x *Exchange, which actionSet) (Verdict, error) {
 			x.notes = append(x.notes, note{Rule: r.Name, Action: a.Name, What: "would run", Shadow: true})
 			continue
 		}
+		known := x.bodyErr
 		verdict, err := a.Action.Do(&x.ctx, x)
-		if x.bodyErr != nil {
+		if x.bodyErr != nil && known == nil {
 			return VerdictDeny, x.bodyErr
 		}
 		if err != nil {

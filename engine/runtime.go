@@ -81,6 +81,7 @@ type Runtime struct {
 	inFlight    atomic.Int64
 	exchanges   sync.Pool
 	states      states
+	endpoints   endpointTable
 
 	mu        sync.Mutex // guards the maps below, which only plan building touches
 	providers map[string]*providerHealth

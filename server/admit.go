@@ -13,7 +13,7 @@ type gatekeeper interface {
 // admits reports whether a new connection may stay. Only where one endpoint is behind the listener is it known whose
 // rules hold; elsewhere they run with the first request, which names its endpoint.
 func (l *listener) admits(c *conn) bool {
-	if len(l.entries) != 1 || l.pool == nil {
+	if len(l.entries) != 1 || l.gateway == nil {
 		return true
 	}
 	e := &l.entries[0]
@@ -24,9 +24,9 @@ func (l *listener) admits(c *conn) bool {
 	if !ok || !keeper.HasConnectRules() {
 		return true
 	}
-	x := l.pool.Exchange()
-	defer l.pool.Release(x)
-	x.Endpoint = &e.Endpoint
+	x := l.gateway.pool.Exchange()
+	defer l.gateway.pool.Release(x)
+	x.Endpoint, x.Loader = &e.Endpoint, arrival{l.gateway, c}
 	x.Conn = engine.Conn{Client: c.client, Server: c.server, ClientIP: c.client.Addr(), ClientText: c.clientText, Start: c.start}
 	if keeper.Admits(x) {
 		return true

@@ -70,6 +70,9 @@ func (v *visit) scan(x *engine.Exchange) error {
 	return &engine.Error{Code: engine.CodeBadRequest, Message: problem.Error(), Param: problem.Param}
 }
 
+// bodyAtOnce is how long a body may be that comes with its head, give or take a packet.
+const bodyAtOnce = 8 << 10
+
 // readBody reads the whole body as it was sent.
 func (v *visit) readBody() error {
 	if v.head.length > v.g.limits.Body {
@@ -94,6 +97,9 @@ func (v *visit) readBody() error {
 		return v.readFailure(io.ErrUnexpectedEOF)
 	}
 	v.consumed = true
+	if v.head.length < 0 || v.head.length > bodyAtOnce {
+		v.received = time.Now()
+	}
 	if v.head.chunked && v.ctx.Request.Header.Len() != v.fields {
 		v.mustClose = true
 		return errHead("trailers are not taken")

@@ -26,6 +26,8 @@ type Config struct {
 	Drain          DrainConfig
 	RoutingHeaders bool     // x-weir-provider, x-weir-model, x-weir-attempts on answers
 	Catalog        []string // files over the built-in catalog
+	Region         string   // where the gateway runs
+	IP             IPConfig
 }
 
 // ListenerConfig is one address of the data port.
@@ -54,6 +56,12 @@ type EndpointConfig struct {
 type SecretsConfig struct {
 	Env         bool
 	Dirs, Files []string
+}
+
+// IPConfig names the files that tell what addresses are.
+type IPConfig struct {
+	Databases []string
+	Lists     []string // category=path
 }
 
 // LogConfig says what is logged and how.

@@ -52,6 +52,7 @@ type conn struct {
 	linger     bool
 	slow       bool // a write ran into its deadline
 	closed     atomic.Bool
+	in, out    int64 // bytes read and written so far
 
 	watch   atomic.Uint32
 	since   atomic.Int64 // start of the current exchange on the gateway's clock
@@ -73,7 +74,9 @@ func (c *conn) Read(p []byte) (int, error) {
 		}
 		c.readDirty = false
 	}
-	return c.Conn.Read(p) //nolint:wrapcheck // as above
+	n, err := c.Conn.Read(p)
+	c.in += int64(n)
+	return n, err //nolint:wrapcheck // as above
 }
 
 // Write writes within the write timeout. The deadline is set anew only when a quarter of it has gone, as a timer per
@@ -88,6 +91,7 @@ func (c *conn) Write(p []byte) (int, error) {
 		}
 	}
 	n, err := c.Conn.Write(p)
+	c.out += int64(n)
 	if err != nil && errors.Is(err, os.ErrDeadlineExceeded) && !c.slow {
 		c.slow = true
 		c.listener.stats.slowReaders.Add(1)
@@ -110,10 +114,13 @@ func (c *conn) Close() error {
 
 // socket is the connection under TLS.
 func (c *conn) socket() net.Conn {
-	if c.secure != nil {
-		return c.secure.NetConn()
+	if c.secure == nil {
+		return c.Conn
 	}
-	return c.Conn
+	if hello, ok := c.secure.NetConn().(*greeted); ok {
+		return hello.Conn
+	}
+	return c.secure.NetConn()
 }
 
 // reset makes the close a reset, where the end of the connection would look like the end of the answer.

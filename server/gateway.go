@@ -17,6 +17,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"weir/engine"
+	"weir/engine/ipinfo"
 	"weir/engine/wire"
 )
 
@@ -66,6 +67,7 @@ type Gateway struct {
 	origins origins
 	trusted []netip.Prefix
 	token   string
+	ips     *ipinfo.Source // nil = nothing is known of addresses
 
 	start     time.Time
 	gate      *gate
@@ -107,6 +109,11 @@ func New(o Options) (*Gateway, error) {
 	g.access = newAccessLog(o.Access, &g.stats, &o.Config.Log)
 	if g.token == "" {
 		g.token = newToken()
+	}
+	var err error
+	if g.ips, err = openIPs(o.Config); err != nil {
+		g.access.close()
+		return nil, err
 	}
 	g.http = g.dataServer()
 	g.adminHTTP = g.adminServer()
@@ -197,6 +204,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	tasks.Go(func() { sweep.run(background) })
 	for _, c := range g.certs {
 		tasks.Go(func() { c.watch(background, g.log) })
+	}
+	if g.ips != nil {
+		tasks.Go(func() { g.ips.Watch(background, ipEvery, g.reportIPs) })
 	}
 	failed := make(chan error, len(g.listeners)+1)
 	for _, l := range g.listeners {

@@ -47,7 +47,7 @@ func (g *Gateway) listenData(c *ListenerConfig) error {
 		return fmt.Errorf("opening listener %s: %w", c.Address, err)
 	}
 	l := &listener{
-		pool:     g.pool,
+		gateway:  g,
 		Listener: ln, limits: g.limits, stats: &g.stats, log: g.log, loopback: isLoopback(ln.Addr()), done: make(chan struct{}),
 	}
 	g.listeners = append(g.listeners, l)
@@ -56,7 +56,7 @@ func (g *Gateway) listenData(c *ListenerConfig) error {
 		if err != nil {
 			return fmt.Errorf("opening listener %s: %w", c.Address, err)
 		}
-		g.certs = append(g.certs, cert)
+		g.certs, l.cert = append(g.certs, cert), cert
 		if l.tls, err = cert.config(&c.TLS); err != nil {
 			return fmt.Errorf("opening listener %s: %w", c.Address, err)
 		}
@@ -175,9 +175,10 @@ func (t *certificate) refresh(log zerolog.Logger) {
 
 func (t *certificate) config(c *TLSConfig) (*tls.Config, error) {
 	out := &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		NextProtos:     []string{"http/1.1"},
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return t.current.Load(), nil },
+		MinVersion:         tls.VersionTLS12,
+		NextProtos:         []string{"http/1.1"},
+		GetConfigForClient: fingerprint,
+		GetCertificate:     func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return t.current.Load(), nil },
 	}
 	if c.MinVersion == "1.3" {
 		out.MinVersion = tls.VersionTLS13

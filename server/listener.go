@@ -42,7 +42,8 @@ type listener struct {
 	tls      *tls.Config // nil without TLS
 	loopback bool
 	entries  []entry // the endpoints as seen through this listener
-	pool     Pool
+	gateway  *Gateway
+	cert     *certificate // nil without TLS
 	done     chan struct{}
 	closing  sync.Once
 
@@ -134,7 +135,7 @@ func (l *listener) add(inner net.Conn) *conn {
 		client: client, clientText: addrText(client), server: addrPort(inner.LocalAddr()),
 	}
 	if l.tls != nil {
-		c.secure = tls.Server(inner, l.tls)
+		c.secure = tls.Server(&greeted{Conn: inner}, l.tls)
 		c.Conn = c.secure
 	}
 	l.open.Add(1)

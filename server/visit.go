@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -32,8 +33,9 @@ type visit struct {
 	mustClose bool
 	entered   bool // holds a place in the gate
 	finished  bool
-	failure   error // of writing the answer
-	reserved  int64 // bytes of the budget
+	failure   error     // of writing the answer
+	reserved  int64     // bytes of the budget
+	received  time.Time // when a body that takes several reads was there
 
 	body, plain []byte // the body as sent, and decompressed
 	path        []byte // the decoded path

@@ -10,8 +10,6 @@ import (
 	"weir/actions"
 	"weir/engine"
 	"weir/engine/catalog"
-	"weir/engine/expr"
-	"weir/engine/vars"
 	"weir/providers"
 	"weir/server"
 )
@@ -27,7 +25,7 @@ const generated = "<!-- Written by 'weir docs'. Edit its source, not this page. 
 // Run writes the reference: pages that are made from tables, and the pages of actions and providers as they are embedded.
 func (c *docsCmd) Run(a *app) error {
 	pages := map[string]string{
-		"cel.md": celPage(), "errors.md": errorsPage(), "config.md": server.ConfigDoc(),
+		"cel.md": celReference(), "errors.md": errorsPage(), "config.md": server.ConfigDoc(),
 	}
 	models, err := catalog.Load()
 	if err != nil {
@@ -101,22 +99,6 @@ func code(s string) string {
 		return "`` " + cell(s) + " ``"
 	}
 	return "`" + cell(s) + "`"
-}
-
-func celPage() string {
-	var b strings.Builder
-	b.WriteString("# What expressions see\n\nPolicies are written with CEL. These are the variables and functions there are; names that are not here are\nerrors when a policy loads.\n\n")
-	b.WriteString("## Variables\n\n| Name | Type | Phases | Meaning | Example |\n|---|---|---|---|---|\n")
-	all := vars.All()
-	for i := range all {
-		v := &all[i]
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", v.Path, cell(v.Type.String()), v.Phases, cell(v.Doc), code(v.Example))
-	}
-	b.WriteString("\n## Functions\n\nBeside CEL's own operators and conversions:\n\n| Function | Meaning | Example | gives |\n|---|---|---|---|\n")
-	for _, f := range expr.Functions() {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", code(f.Signature), cell(f.Doc), code(f.Example), code(f.Want))
-	}
-	return b.String()
 }
 
 func errorsPage() string {

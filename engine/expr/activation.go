@@ -70,6 +70,9 @@ func (a *activation) ResolveName(name string) (any, bool) {
 	if a.src == nil {
 		return types.NewErr("%s has no value here", name), true
 	}
+	if name == setCookiesPath {
+		return setCookiesOf(valueOf(vars.TypeMulti, a.src.Var(vars.ResHeaders))), true
+	}
 	return valueOf(vars.All()[id].Type, a.env.read(a.src, id)), true
 }
 

@@ -8,6 +8,24 @@ import (
 	"weir/engine/vars"
 )
 
+// TestRuleAllocs is the gate for a rule of two comparisons, also where it has to run as a CEL program.
+func TestRuleAllocs(t *testing.T) {
+	const most = 4
+	for name, f := range map[string]func() bool{
+		"closures":        ruleOf(t, twoComparisons),
+		"two expressions": ruleOf(t, "req.method == 'POST'", "ai.request.model == 'gpt-4o'"),
+		"program":         slowRule(t),
+	} {
+		if n := testing.AllocsPerRun(100, func() {
+			if !f() {
+				t.Fatal("the rule does not match")
+			}
+		}); n > most || name != "program" && n > 0 {
+			t.Errorf("%s: got %v allocations", name, n)
+		}
+	}
+}
+
 // TestAllocs counts allocations of what runs for every request.
 func TestAllocs(t *testing.T) {
 	e := newEnv(t, Options{})

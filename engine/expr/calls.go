@@ -30,6 +30,9 @@ func (r *resolver) visitCall(e ast.Expr) {
 			e.SetKindCase(ast.NewExprFactory().NewMemberCall(e.ID(), fnSortByKeys, call.Target(), call.Args()...))
 			call, name = e.AsCall(), fnSortByKeys
 		}
+		if r.comparator(e) || r.unknownInNamespace(e) {
+			return
+		}
 		r.visit(call.Target())
 	} else if r.desugar(e) {
 		r.visit(e)
@@ -53,6 +56,18 @@ func (r *resolver) visitCall(e ast.Expr) {
 	case "underCost", "sortBy":
 		r.checkPriceType(name, call)
 	}
+}
+
+// comparator refuses sort(x, y, x < y), whose names would be reported as unknown variables.
+func (r *resolver) comparator(e ast.Expr) bool {
+	call := e.AsCall()
+	if call.FunctionName() != "sort" || len(call.Args()) == 0 {
+		return false
+	}
+	r.visit(call.Target())
+	r.report(r.text.callStart(r.offset(e), len("sort")), len("sort"), "type_mismatch", "sort takes no arguments",
+		"write sortBy(x, x.field) to sort by a key")
+	return true
 }
 
 func (r *resolver) visitAll(es []ast.Expr) {
@@ -106,6 +121,7 @@ func (r *resolver) desugar(e ast.Expr) bool {
 	var (
 		id         vars.ID
 		has, first bool
+		set        bool // the cookies in id
 	)
 	switch call.FunctionName() {
 	case "getReqHeader":
@@ -124,6 +140,10 @@ func (r *resolver) desugar(e ast.Expr) bool {
 		id = vars.ResHeaders
 	case "hasResHeader":
 		id, has = vars.ResHeaders, true
+	case "getResCookie":
+		id, set, first = vars.ResHeaders, true, true
+	case "hasResCookie":
+		id, set, has = vars.ResHeaders, true, true
 	default:
 		return false
 	}
@@ -135,6 +155,9 @@ func (r *resolver) desugar(e ast.Expr) bool {
 	in := f.NewIdent(r.id(e), path[0])
 	for _, name := range path[1:] {
 		in = f.NewSelect(r.id(e), in, name)
+	}
+	if set {
+		in = f.NewCall(r.id(e), fnSetCookies, in)
 	}
 	key := call.Args()[0]
 	switch {
@@ -185,6 +208,7 @@ func (r *resolver) inlineSecret(e ast.Expr) {
 			fmt.Sprintf("set the environment variable %s, or add it to a secrets source", name))
 		return
 	}
+	r.secret = true
 	e.SetKindCase(ast.NewExprFactory().NewLiteral(e.ID(), types.String(value)))
 }
 
@@ -221,51 +245,44 @@ func (r *resolver) checkPriceType(name string, call ast.CallExpr) {
 	r.report(r.offset(arg), len(s)+2, "invalid_argument", fmt.Sprintf("%q is not a price type", string(s)), hint)
 }
 
-func (r *resolver) unknownFunction(e ast.Expr, name string) {
+// unknownInNamespace refuses base64.encod(x) and JSON.parse(x), where the part in front is no variable either.
+func (r *resolver) unknownInNamespace(e ast.Expr) bool {
 	call := e.AsCall()
-	full := name
-	if call.IsMemberFunction() {
-		if names, _, ok := chain(call.Target()); ok && !slices.Contains(r.locals, names[0]) && r.isNamespace(names[0]) {
-			full = strings.Join(names, ".") + "." + name
-			r.diags = r.diags[:0] // the namespace is not a variable, which has been said already
-		}
+	names, _, ok := chain(call.Target())
+	if !ok || r.scope.env.HasFunction(call.FunctionName()) || slices.Contains(r.locals, names[0]) {
+		return false
 	}
-	at := r.text.callStart(r.offset(e), len([]rune(name)))
+	full := strings.Join(names, ".") + "." + call.FunctionName()
+	if !r.isNamespace(names[0]) && instead(full) == "" {
+		return false
+	}
+	r.visitAll(call.Args())
+	r.unknownFunction(e, full)
+	return true
+}
+
+// unknownFunction refuses a function by its name, with the namespace where it has one.
+func (r *resolver) unknownFunction(e ast.Expr, name string) {
+	last := name[strings.LastIndexByte(name, '.')+1:]
+	at := r.text.callStart(r.offset(e), len([]rune(last)))
 	hint := ""
 	if use := instead(name); use != "" {
 		hint = "write " + use
-	} else if near, ok := diag.Nearest(full, r.env.functions); ok {
+	} else if near := r.env.nearestFunction(name); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
-	r.report(at, len([]rune(name)), "unknown_function", fmt.Sprintf("%q is not a function", full), hint)
+	r.report(at, len([]rune(last)), "unknown_function", fmt.Sprintf("%q is not a function", name), hint)
+}
+
+// nearestFunction is the function whose name is nearest, "" where none is near.
+func (e *Env) nearestFunction(name string) string {
+	near, ok := diag.Nearest(name, e.functions)
+	if !ok {
+		return ""
+	}
+	return near
 }
 
 func (r *resolver) isNamespace(name string) bool {
 	return slices.ContainsFunc(r.env.functions, func(f string) bool { return strings.HasPrefix(f, name+".") })
-}
-
-// instead names what people mean who know other languages.
-func instead(name string) string {
-	switch name {
-	case "includes", "include", "has_substring":
-		return "contains(...)"
-	case "toLowerCase", "toLower", "tolower", "lowercase":
-		return "lower()"
-	case "toUpperCase", "toUpper", "toupper", "uppercase":
-		return "upper()"
-	case "length", "len", "count":
-		return "size()"
-	case "some", "any":
-		return "exists(x, ...)"
-	case "every":
-		return "all(x, ...)"
-	case "regex", "match", "test":
-		return "matches('...')"
-	case "inCountry":
-		return "inCountryCode('US')"
-	case "lowestLatency":
-		return "sortBy(m, m.metrics.global.latency.upstream_ms_avg)"
-	default:
-		return ""
-	}
 }

@@ -1,6 +1,9 @@
 package expr
 
 import (
+	"fmt"
+	"time"
+
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
@@ -9,10 +12,26 @@ import (
 	"weir/engine/vars"
 )
 
+// maxStrategyTime ends a strategy that runs a loop for each model. Each of these loops has a limit of its own, some 20 ms, but
+// a catalog has hundreds of models.
+const maxStrategyTime = 100 * time.Millisecond
+
+var errTooSlow = fmt.Errorf("the strategy takes longer than %v", maxStrategyTime)
+
 // selection is one evaluation of a strategy.
 type selection struct {
 	src    Source
 	models []*catalog.Model
+	begin  time.Time // of the first loop, zero before
+}
+
+// late reports whether the time for the strategy is over.
+func (s *selection) late() bool {
+	if s.begin.IsZero() {
+		s.begin = time.Now()
+		return false
+	}
+	return time.Since(s.begin) > maxStrategyTime
 }
 
 // stage is a step of a strategy, on plain Go slices. A single model is a list of one, no model an empty list.
@@ -269,6 +288,9 @@ func (c *chainCompiler) filter(loop ast.ComprehensionExpr, predicate ast.Expr) s
 		}
 		out := make([]*catalog.Model, 0, len(models))
 		for _, m := range models {
+			if u.limited && s.late() {
+				return nil, errTooSlow
+			}
 			ok, err := s.holds(u, direct, name, m)
 			if err != nil {
 				return nil, err

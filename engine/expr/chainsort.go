@@ -51,6 +51,9 @@ func (c *chainCompiler) sortBy(key ast.Expr, name string, list ast.Expr) stage {
 		}
 		values, keys := make([]ref.Val, len(models)), make([]ref.Val, len(models))
 		for i, m := range models {
+			if u.limited && s.late() {
+				return nil, errTooSlow
+			}
 			values[i] = wrapModel(m)
 			b := bindings{src: s.src, itemName: name, item: m, models: s.models, selects: true}
 			if keys[i], err = u.run(b); err != nil {

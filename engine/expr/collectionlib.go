@@ -126,20 +126,18 @@ func collectionOptions(e *Env) []cel.EnvOption {
 
 func memberOverloads(e *Env, add func(name, id string, args []*cel.Type, result *cel.Type, bind cel.OverloadOpt)) {
 	names := cel.ListType(cel.StringType)
-	for _, elem := range []*cel.Type{modelType, providerType, authorType, keyType} {
-		list := cel.ListType(elem)
-		id := elem.TypeName()[len(typePrefix):]
-		add("random", id+"_random", []*cel.Type{list}, elem, cel.UnaryBinding(func(in ref.Val) ref.Val {
-			all := elements(in)
-			if len(all) == 0 {
-				return types.NullValue
-			}
-			return all[e.intn(len(all))]
-		}))
-		add("randomize", id+"_randomize", []*cel.Type{list}, list, cel.UnaryBinding(func(in ref.Val) ref.Val {
-			return types.NewRefValList(adapter{}, shuffled(elements(in), e.intn))
-		}))
-	}
+	elem := cel.TypeParamType("T")
+	list := cel.ListType(elem)
+	add("random", "list_random", []*cel.Type{list}, elem, cel.UnaryBinding(func(in ref.Val) ref.Val {
+		all := elements(in)
+		if len(all) == 0 {
+			return types.NullValue
+		}
+		return all[e.intn(len(all))]
+	}))
+	add("randomize", "list_randomize", []*cel.Type{list}, list, cel.UnaryBinding(func(in ref.Val) ref.Val {
+		return types.NewRefValList(adapter{}, shuffled(elements(in), e.intn))
+	}))
 	for _, elem := range []*cel.Type{providerType, authorType} {
 		list := cel.ListType(elem)
 		id := elem.TypeName()[len(typePrefix):]

@@ -21,7 +21,7 @@ const (
 // bring the run-time limit with them.
 type sizes struct{}
 
-// EstimateCallCost implements cost.Estimator: our functions read their arguments once, which is what CEL assumes.
+// EstimateCallCost implements cost.Estimator: what functions cost is in costmodel.go.
 //
 //nolint:gocritic // the signature is CEL's
 func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {

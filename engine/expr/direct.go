@@ -1,6 +1,8 @@
 package expr
 
 import (
+	"unique"
+
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
@@ -88,6 +90,9 @@ func (d *direct) boolCall(call ast.CallExpr) boolFn {
 	case operators.LogicalNot:
 		return negated(d.bool(args[0]))
 	case operators.LogicalAnd:
+		if f := d.bothEqual(args[0], args[1]); f != nil {
+			return f
+		}
 		return both(d.bool(args[0]), d.bool(args[1]))
 	case operators.LogicalOr:
 		return either(d.bool(args[0]), d.bool(args[1]))
@@ -105,6 +110,8 @@ func (d *direct) boolCall(call ast.CallExpr) boolFn {
 		}
 	case "inCidrRange":
 		return d.cidr(args[0], args[1])
+	case "inCidrRanges":
+		return d.cidrs(args[0], args[1])
 	case "isPrivateIp":
 		if ip := d.string(call.Target()); ip != nil {
 			return func(src Source, m *catalog.Model) result { return holds(isPrivate(ip(src, m))) }
@@ -243,7 +250,7 @@ func constant(e ast.Expr) (any, bool) {
 	case ast.LiteralKind:
 		switch v := e.AsLiteral().(type) {
 		case types.String:
-			return string(v), true
+			return unique.Make(string(v)).Value(), true // rules that compare with the same text touch the same memory
 		case types.Int:
 			return int64(v), true
 		case types.Double:

@@ -3,6 +3,7 @@ package expr
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"weir/engine/catalog"
@@ -29,6 +30,8 @@ func directExprs() []string {
 		"'gpt' in ai.request.models", "size(ai.request.models) == 2",
 		"vars.tier == 'gold'", "vars['tier'] != 'gold'", "vars.tier == null", "vars.tier != null", "vars.tier == true",
 		"caller.metadata.plan == 'gold'", "inCidrRange(conn.client_ip, '10.0.0.0/8')", "conn.client_ip.isPrivateIp()",
+		"inCidrRanges(conn.client_ip, ['10.0.0.0/8', 'x', '::/64'])", "!inCidrRanges(conn.client_ip, [])",
+		"req.method == 'POST' && req.host == 'a'", "'POST' == req.method && 'a' == req.host", "req.method == 'POST' && req.method == 'GET'",
 		"req.method == 'POST' && req.url.path.startsWith('/v1/')",
 		"req.method == 'POST' || vars.tier == 'gold' || ai.request.stream",
 		"!(req.method == 'POST' && !ai.request.stream) || req.host == 'a' + 'b'",
@@ -46,6 +49,23 @@ func directModelExprs() []string {
 		"m.metrics.global.request_count > 0 && m.pricing.input < 1.0", "m.pricing.input < 1.0 || m.known",
 		"m.known || m.pricing.input < 1.0", "m.pricing.input < 1.0 && m.custom", "m.metrics.global.quota.limit_tokens > 5",
 		"size(m.input_modalities) == 2", "m.display_name == ''",
+	}
+}
+
+// functionConditions call every function on what differs from request to request.
+func functionConditions() []string {
+	return []string{
+		"req.host.md5() == 'x'", "req.host.xxhash64('hex') != ''", "hash.sha1(req.host).startsWith('86')", "req.host.crc32() == hash.crc32(req.host)",
+		"req.host.encodeBase64().decodeBase64() == req.host", "string(base64.decode(req.host.encodeBase64())) == req.host",
+		"req.url.path.escapeUrl().unescapeUrl() == req.url.path", "req.url.path.isURL()", "vars.tier.isJson()", "req.host.isJson()",
+		"req.url.path.parseUrl().path == req.url.path", "queryString.decode('a=' + req.method).a == req.method", "{'a': req.host}.encodeQueryString() == 'a=a'",
+		"req.method.isQueryString()", "req.url.path.split('/').size() > 2", "req.url.path.split().size() == 1", "req.host.replace('a', 'bb') == 'bb'",
+		"req.host.lastIndexOf('a', 1) == 0", "req.host.indexOf('b') == 1", "req.host.charAt(1) == 'b'", "req.host.reverse() == 'ba'",
+		"req.headers['X-Tier'].distinct().size() == 1", "req.headers['X-Tier'].hasAny(['gold'])", "ai.request.models.hasAll(['x', 'y'])",
+		"ai.request.models.sort() == ai.request.models", "ai.request.models.sortBy(x, size(x))[0] == 'y'", "ai.request.models.join(',') == 'x,y'",
+		"json.decode(vars.tier).a == 1", "json.encode(vars.tier) == 'null'", "vars.tier.decodeJson() == null", "'%s'.format([req.host]) == 'a'",
+		"basic_auth.encode(req.host, 'x') == 'Basic YTp4'", "duration(string(req.content_length) + 'ms').getMilliseconds() < 15",
+		"req.url.query_params.encodeQueryString() == 'a=b'", "lists.range(req.content_length).size() == 5", "[1, req.content_length].flatten().slice(0, 1) == [1]",
 	}
 }
 
@@ -85,6 +105,7 @@ func TestDirect(t *testing.T) {
 	for _, c := range predicateCases() {
 		exprs = append(exprs, c.expr)
 	}
+	exprs = append(exprs, functionConditions()...)
 	for i := range 200 { // and random combinations
 		a, b := exprs[r.IntN(len(exprs))], exprs[r.IntN(len(exprs))]
 		exprs = append(exprs, fmt.Sprintf([]string{"(%s) && (%s)", "(%s) || (%s)", "!(%s) || (%s)"}[i%3], a, b))
@@ -102,6 +123,7 @@ func TestDirect(t *testing.T) {
 			continue
 		}
 		compareDirect(t, expr, u, f, "", r, []*catalog.Model{nil})
+		compareFold(t, expr, u, r)
 	}
 	for _, expr := range directModelExprs() {
 		sc := scope{env: e.model, phase: vars.PhaseRoute, item: requireVar}
@@ -138,6 +160,21 @@ func compareDirect(t *testing.T, expr string, u *unit, f boolFn, name string, r 
 	}
 }
 
+// compareFold makes sure that what is said of a condition at load is so when it runs.
+func compareFold(t *testing.T, expr string, u *unit, r *rand.Rand) {
+	t.Helper()
+	f := u.fold()
+	if !f.known {
+		return
+	}
+	for range 60 {
+		src := randomSource(r)
+		if got := outcome(u.matches(bindings{src: src})); got != strconv.FormatBool(f.value) {
+			t.Errorf("%s: got %s, want %v as at load, with %v", expr, got, f.value, src)
+		}
+	}
+}
+
 // TestDirectFailureIsExplained makes sure that a closure that fails ends in CEL's own error.
 func TestDirectFailureIsExplained(t *testing.T) {
 	e := newEnv(t, Options{})
@@ -164,6 +201,9 @@ func FuzzPredicate(f *testing.F) {
 			return
 		}
 		want := outcome(u.matches(bindings{src: fixtureSource()}))
+		if f := u.fold(); f.known && strconv.FormatBool(f.value) != want {
+			t.Errorf("got %s, want %v as at load", want, f.value)
+		}
 		if d := newDirect(u, "").condition(); d != nil {
 			got := map[result]string{yes: "true", no: "false", failed: "error"}[d(fixtureSource(), nil)]
 			if got != want {

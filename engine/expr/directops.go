@@ -2,6 +2,7 @@ package expr
 
 import (
 	"math"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -78,6 +79,33 @@ func (d *direct) equalString(a ast.Expr, want string) boolFn {
 		return func(src Source, m *catalog.Model) result { return holds(f(src, m) == want) }
 	}
 	return d.equalDyn(a, want)
+}
+
+// bothEqual compiles a == 'x' && b == 'y' over variables, the commonest rule, to one closure: a policy has many of them, and
+// what each touches in memory counts.
+func (d *direct) bothEqual(left, right ast.Expr) boolFn {
+	a, x, ok1 := d.equalsText(left)
+	b, y, ok2 := d.equalsText(right)
+	if !ok1 || !ok2 {
+		return nil
+	}
+	return func(src Source, _ *catalog.Model) result {
+		return holds(src.Var(a).Str == x && src.Var(b).Str == y)
+	}
+}
+
+// equalsText takes the comparison of a string variable with a constant apart.
+func (d *direct) equalsText(e ast.Expr) (id vars.ID, want string, ok bool) {
+	if e.Kind() != ast.CallKind || e.AsCall().FunctionName() != operators.Equals {
+		return 0, "", false
+	}
+	a, b := e.AsCall().Args()[0], e.AsCall().Args()[1]
+	if _, isConst := constant(a); isConst {
+		a, b = b, a
+	}
+	id, isVar := d.typed(a, vars.TypeString)
+	want, isText := constantString(b)
+	return id, want, isVar && isText
 }
 
 func (d *direct) equalDyn(a ast.Expr, want any) boolFn {
@@ -331,6 +359,30 @@ func (d *direct) cidr(ip, cidr ast.Expr) boolFn {
 		return func(Source, *catalog.Model) result { return no }
 	}
 	return func(src Source, m *catalog.Model) result { return holds(contains(prefix, addr(src, m))) }
+}
+
+// cidrs compiles inCidrRanges with ranges that are known; those that cannot be read do not count.
+func (d *direct) cidrs(ip, ranges ast.Expr) boolFn {
+	addr := d.string(ip)
+	list, ok := constantList(ranges)
+	texts, isText := allOf[string](list)
+	if addr == nil || !ok || !isText {
+		return nil
+	}
+	prefixes := make([]netip.Prefix, 0, len(texts))
+	for _, text := range texts {
+		if p, ok := prefixOf(text); ok {
+			prefixes = append(prefixes, p)
+		}
+	}
+	return func(src Source, m *catalog.Model) result {
+		a, err := netip.ParseAddr(addr(src, m))
+		if err != nil {
+			return no
+		}
+		a = a.Unmap()
+		return holds(slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) }))
+	}
 }
 
 // isModelList says whether a type is a list of models.

@@ -98,11 +98,12 @@ func New(o Options) (*Env, error) {
 	}
 	for _, v := range vars.All() {
 		e.byPath[v.Path] = v.ID
-		opts = append(opts, cel.Variable(v.Path, celType(v.Type)))
+		opts = append(opts, cel.Variable(v.Path, variableType(v)))
 	}
 	opts = append(opts, totalOptions()...)
 	opts = append(opts, functionOptions(e)...)
 	opts = append(opts, collectionOptions(e)...)
+	opts = append(opts, costOptions())
 	if e.cel, err = cel.NewEnv(opts...); err != nil {
 		return nil, fmt.Errorf("making the CEL environment: %w", err)
 	}
@@ -114,7 +115,11 @@ func New(o Options) (*Env, error) {
 			e.functions = append(e.functions, name)
 		}
 	}
+	for _, f := range Functions() { // macros, and what is rewritten before CEL sees it
+		e.functions = append(e.functions, f.Name)
+	}
 	slices.Sort(e.functions)
+	e.functions = slices.Compact(e.functions)
 	return e, nil
 }
 
@@ -127,6 +132,13 @@ func macros() []cel.Macro {
 		}
 	}
 	return append(out, cel.GlobalMacro("has", 1, expandHas))
+}
+
+func variableType(v vars.Var) *cel.Type {
+	if v.Path == setCookiesPath {
+		return setCookiesType()
+	}
+	return celType(v.Type)
 }
 
 func celType(t vars.Type) *cel.Type {

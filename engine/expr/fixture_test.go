@@ -87,7 +87,10 @@ func fixtureSource() source {
 		vars.AttemptRetryable:     vars.Bool(true),
 		vars.AttemptStatus:        vars.Int(429),
 		vars.ResStatusCode:        vars.Int(503),
-		vars.ResHeaders:           vars.Multi(header{"Retry-After": {"2"}}),
+		vars.ResHeaders: vars.Multi(header{"Retry-After": {"2"}, "Set-Cookie": {
+			"seen=1; Path=/", "seen=2; Path=/v1; Domain=example.com; Max-Age=60; Expires=Wed, 04 Mar 2026 05:06:07 GMT; Secure; HttpOnly; SameSite=Lax; Priority=High",
+			"=nonsense\x00",
+		}}),
 	}
 }
 

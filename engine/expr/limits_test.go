@@ -1,9 +1,12 @@
 package expr
 
 import (
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
+	"weir/engine/catalog"
 	"weir/engine/vars"
 )
 
@@ -25,6 +28,36 @@ func TestCostLimit(t *testing.T) {
 	src = source{vars.Vars: vars.Dyn(map[string]any{"list": list[:10]})}
 	if ok, err := p.Match(src); !ok || err != nil {
 		t.Errorf("got %v, %v for a short list", ok, err)
+	}
+}
+
+// TestStrategyTime runs a loop for each of many models, each of which stays below the limit of one expression.
+func TestStrategyTime(t *testing.T) {
+	e := newEnv(t, Options{})
+	models := make([]*catalog.Model, 2000)
+	for i := range models {
+		models[i] = &catalog.Model{ID: "m"}
+	}
+	list := make([]any, 10_000)
+	for i := range list {
+		list[i] = int64(0)
+	}
+	src := source{vars.Vars: vars.Dyn(map[string]any{"list": list})}
+	for _, expr := range []string{
+		"ai.models.filter(m, vars.list.all(a, a == 0))",
+		"ai.models.sortBy(m, vars.list.filter(a, a == 0).size())",
+	} {
+		s, diags := e.Strategy(Text{Value: expr})
+		if len(diags) > 0 {
+			t.Fatal(diags)
+		}
+		begin := time.Now()
+		if _, err := s.Select(src, models); !errors.Is(err, errTooSlow) {
+			t.Errorf("%s: got %v after %v, want %v", expr, err, time.Since(begin), errTooSlow)
+		}
+		if _, err := s.Select(src, models[:1]); err != nil {
+			t.Errorf("%s: got %v for one model", expr, err)
+		}
 	}
 }
 

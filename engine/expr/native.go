@@ -41,7 +41,7 @@ func toNative(v ref.Val, depth int) (any, error) {
 	case types.Timestamp:
 		return v.Time, nil
 	case types.Duration:
-		return v.String(), nil
+		return durationText(v), nil
 	case *object:
 		return objectNative(v, depth)
 	case traits.Mapper:
@@ -66,6 +66,12 @@ func bytesText(b types.Bytes) string {
 func objectNative(o *object, depth int) (any, error) {
 	if c, ok := o.val.(cookie); ok {
 		return map[string]any{"name": c.name, "value": c.value}, nil
+	}
+	if c, ok := o.val.(setCookie); ok {
+		return map[string]any{
+			"name": c.Name, "value": c.Value, "domain": c.Domain, "path": c.Path, "same_site": sameSite(c),
+			"http_only": c.HttpOnly, "secure": c.Secure,
+		}, nil
 	}
 	if id, ok := idOf(o.val); ok {
 		return id, nil
@@ -109,7 +115,20 @@ func listNative(l traits.Lister, depth int) (any, error) {
 	return out, nil
 }
 
-// toText writes a value the way a template shows it: null is empty, lists and maps are JSON.
+// durationText writes a duration as string(d) does, in seconds.
+func durationText(d types.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "s"
+}
+
+// doubleText writes a number as JSON does, so that it reads the same alone and inside a list; 1000000.0 is 1000000.
+func doubleText(f float64) string {
+	if out, err := marshal(f); err == nil {
+		return out
+	}
+	return strconv.FormatFloat(f, 'g', -1, 64) // no number, or an infinite one
+}
+
+// toText writes a value the way a template shows it: null is empty, times are RFC 3339, lists and maps are JSON.
 func toText(v ref.Val) (string, error) {
 	switch v := v.(type) {
 	case types.String:
@@ -123,7 +142,7 @@ func toText(v ref.Val) (string, error) {
 	case types.Uint:
 		return strconv.FormatUint(uint64(v), 10), nil
 	case types.Double:
-		return strconv.FormatFloat(float64(v), 'g', -1, 64), nil
+		return doubleText(float64(v)), nil
 	case types.Timestamp:
 		return v.Format(time.RFC3339Nano), nil
 	}

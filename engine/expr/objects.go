@@ -24,6 +24,7 @@ const (
 	keyName        = typePrefix + "key"
 	datacenterName = typePrefix + "datacenter"
 	cookieName     = typePrefix + "cookie"
+	setCookieName  = typePrefix + "set_cookie"
 )
 
 // The CEL types themselves; nothing changes them.
@@ -35,6 +36,7 @@ var (
 	keyType        = cel.ObjectType(keyName)
 	datacenterType = cel.ObjectType(datacenterName)
 	cookieType     = cel.ObjectType(cookieName)
+	setCookieType  = cel.ObjectType(setCookieName)
 )
 
 // object is a Go value with the fields of one of our types.
@@ -104,6 +106,7 @@ func newFieldTypes(base types.Provider) *fieldTypes {
 	register(t, keyName, keyFields())
 	register(t, datacenterName, datacenterFields())
 	register(t, cookieName, cookieFields())
+	register(t, setCookieName, setCookieFields())
 	return t
 }
 

@@ -29,6 +29,7 @@ type Predicate struct {
 	headers    []string
 	constant   bool
 	isConstant bool
+	never      bool
 }
 
 // Predicate compiles conditions. They are evaluated from left to right up to the first that does not hold; one that fails
@@ -36,6 +37,7 @@ type Predicate struct {
 func (e *Env) Predicate(ph vars.Phase, exprs []Text) (*Predicate, diag.List) {
 	p := &Predicate{isConstant: true, constant: true}
 	var diags diag.List
+	var all needs
 	headers := make(map[string]struct{})
 	for _, t := range exprs {
 		u, problems := e.compileBool(scope{env: e.cel, phase: ph}, t)
@@ -45,22 +47,30 @@ func (e *Env) Predicate(ph vars.Phase, exprs []Text) (*Predicate, diag.List) {
 		}
 		p.reads.Union(u.reads)
 		maps.Copy(headers, u.headers)
-		p.add(u)
+		f := u.fold()
+		diags = append(diags, f.warnings(t)...)
+		if before := all; !before.never {
+			if all = before.and(f.needs); all.never && !f.needs.never {
+				diags = append(diags, excluded(t, all.term))
+			}
+		}
+		p.add(u, f)
 	}
-	if len(diags) > 0 {
+	if diags.HasErrors() {
 		return nil, diags
 	}
+	p.never = all.never
 	p.headers = slices.Sorted(maps.Keys(headers))
-	return p, nil
+	return p, diags
 }
 
 // add appends a condition. What is true at load needs no run; behind one that is false at load nothing is ever run.
-func (p *Predicate) add(u *unit) {
+func (p *Predicate) add(u *unit, f folded) {
 	if p.isConstant && !p.constant {
 		return
 	}
-	if v, ok := u.constant(); ok {
-		if v == types.True {
+	if f.known {
+		if f.value {
 			return
 		}
 		if len(p.conditions) == 0 {
@@ -80,7 +90,7 @@ func (e *Env) compileBool(sc scope, t Text) (*unit, diag.List) {
 	if u.typ.Kind() != cel.BoolKind && u.typ.Kind() != cel.DynKind {
 		text := newText(t)
 		return nil, diag.List{text.diagnostic(0, len(text.runes), "not_a_condition",
-			"a condition must be true or false, this is a "+clean(cel.FormatCELType(u.typ)), "")}
+			"a condition must be true or false, this is "+withArticle(clean(cel.FormatCELType(u.typ))), "")}
 	}
 	return u, nil
 }
@@ -117,13 +127,16 @@ func (u *unit) matches(b bindings) (bool, error) {
 	}
 	value, ok := v.(types.Bool)
 	if !ok {
-		return false, fmt.Errorf("%s: a condition gave a %s", u.where(), v.Type().TypeName())
+		return false, fmt.Errorf("%s: a condition gave %s", u.where(), withArticle(v.Type().TypeName()))
 	}
 	return bool(value), nil
 }
 
 // Constant returns the result where it is the same for every exchange.
 func (p *Predicate) Constant() (value, ok bool) { return p.constant && p.isConstant, p.isConstant }
+
+// Never reports whether the conditions exclude one another, so that they hold for no exchange. One of them may still fail.
+func (p *Predicate) Never() bool { return p.never }
 
 // Reads returns the variables the conditions read.
 func (p *Predicate) Reads() vars.Set { return p.reads }

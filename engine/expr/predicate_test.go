@@ -169,7 +169,7 @@ func TestPredicate(t *testing.T) {
 				}
 				return
 			}
-			if len(diags) > 0 {
+			if diags.HasErrors() {
 				t.Fatal(diags)
 			}
 			ok, err := p.Match(fixtureSource())
@@ -200,7 +200,7 @@ func TestPredicateOrder(t *testing.T) {
 				in = append(in, Text{Value: s})
 			}
 			p, diags := e.Predicate(vars.PhaseRequest, in)
-			if len(diags) > 0 {
+			if diags.HasErrors() {
 				t.Fatal(diags)
 			}
 			ok, err := p.Match(fixtureSource())
@@ -231,7 +231,7 @@ func TestPredicateConstant(t *testing.T) {
 			in = append(in, Text{Value: s})
 		}
 		p, diags := e.Predicate(vars.PhaseRequest, in)
-		if len(diags) > 0 {
+		if diags.HasErrors() {
 			t.Fatal(diags)
 		}
 		if value, constant := p.Constant(); value != tt.value || constant != tt.constant {

@@ -27,6 +27,7 @@ type resolver struct {
 	reads    vars.Set
 	headers  map[string]struct{}
 	random   bool
+	secret   bool
 	usesItem bool
 }
 
@@ -72,7 +73,9 @@ func (r *resolver) visit(e ast.Expr) {
 		}
 	case ast.ComprehensionKind:
 		r.visitLoop(e.AsComprehension())
-	case ast.LiteralKind, ast.UnspecifiedExprKind:
+	case ast.LiteralKind:
+		r.visitLiteral(e)
+	case ast.UnspecifiedExprKind:
 	}
 }
 
@@ -157,6 +160,9 @@ func (r *resolver) useVar(e, root ast.Expr, id vars.ID, names []string, n int) {
 		return
 	}
 	r.reads.Add(id)
+	if v.Path == setCookiesPath {
+		r.reads.Add(vars.ResHeaders)
+	}
 	if len(rest) > 0 && id == vars.ReqHeaders {
 		r.headers[strings.ToLower(rest[0])] = struct{}{}
 	}
@@ -228,12 +234,24 @@ func (r *resolver) suggestion(names []string) string {
 		}
 	}
 	path := strings.Join(names, ".")
+	if use := insteadOfVariable(path); use != "" {
+		if _, ok := vars.ByPath(use); ok {
+			return fmt.Sprintf("did you mean %q?", use)
+		}
+		return "write " + use
+	}
+	if use := r.uncalled(names); use != "" {
+		return use
+	}
 	if near, ok := diag.Nearest(path, known); ok && near != path {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
+	if r.env.opts.HasVar != nil && len(names) == 1 && r.env.opts.HasVar(names[0], r.scope.phase) {
+		return "write vars." + names[0]
+	}
 	for n := len(names) - 1; n > 0; n-- {
 		if v, ok := vars.ByPath(strings.Join(names[:n], ".")); ok {
-			return fmt.Sprintf("%s is a %s", v.Path, v.Type)
+			return fmt.Sprintf("%s is %s", v.Path, withArticle(v.Type.String()))
 		}
 	}
 	return ""

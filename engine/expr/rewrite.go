@@ -42,8 +42,15 @@ func (w *totals) visit(e ast.Expr) {
 		s := e.AsSelect()
 		w.lookup(e, s.Operand(), s.FieldName(), s.IsTestOnly())
 	case ast.CallKind:
-		if call := e.AsCall(); call.FunctionName() == operators.Index && len(call.Args()) == 2 {
+		switch call := e.AsCall(); {
+		case call.FunctionName() == operators.Index && len(call.Args()) == 2:
 			w.index(e, call.Args()[0], call.Args()[1])
+		case call.FunctionName() == "getMilliseconds" && call.IsMemberFunction() && len(call.Args()) == 0:
+			w.call(e, fnMillis, "milliseconds", call.Target())
+		case call.FunctionName() == "lastIndexOf" && call.IsMemberFunction() && len(call.Args()) == 2:
+			w.call(e, fnLastIndex, "last_index", call.Target(), call.Args()[0], call.Args()[1])
+		case boundedName(call) != "":
+			w.bounded(e, boundedName(call))
 		}
 	default:
 	}
@@ -52,8 +59,7 @@ func (w *totals) visit(e ast.Expr) {
 // lookup rewrites in.field and has(in.field).
 func (w *totals) lookup(e, in ast.Expr, field string, test bool) {
 	t := w.ast.GetType(in.ID())
-	id, isVar := variable(w.ast, in)
-	total := isVar && isTotal(id)
+	total := w.isTotal(in)
 	switch {
 	case test && (isDynamic(t) || total):
 		w.call(e, fnHas, "has_dyn", in, w.literal(field))
@@ -61,36 +67,55 @@ func (w *totals) lookup(e, in ast.Expr, field string, test bool) {
 	case isDynamic(t):
 		w.call(e, fnGet, "get_dyn", in, w.literal(field))
 	case total:
-		w.total(e, id, in, w.literal(field))
+		w.total(e, in, w.literal(field))
 	}
 }
 
 func (w *totals) index(e, in, key ast.Expr) {
 	t := w.ast.GetType(in.ID())
-	id, isVar := variable(w.ast, in)
 	switch {
 	case isDynamic(t):
 		w.call(e, fnGet, "get_dyn", in, key)
-	case isVar && isTotal(id):
-		w.total(e, id, in, key)
+	case w.isTotal(in):
+		w.total(e, in, key)
 	case t.Kind() == types.ListKind && isOurs(t.Parameters()[0]):
 		w.call(e, fnAt, "at", in, key)
 	case isZero(key) && in.Kind() == ast.CallKind && in.AsCall().FunctionName() == fnValues:
 		args := in.AsCall().Args()
-		if id, ok := variable(w.ast, args[0]); ok && vars.All()[id].Type == vars.TypeCookies {
+		switch w.ast.GetType(args[0].ID()).Parameters()[1].Parameters()[0].TypeName() {
+		case cookieName:
 			w.call(e, fnFirstCookie, "first_cookie", args...)
-			return
+		case setCookieName:
+			w.call(e, fnFirstCookie, "first_set_cookie", args...)
+		default:
+			w.call(e, fnFirst, "first", args...)
 		}
-		w.call(e, fnFirst, "first", args...)
 	}
 }
 
-func (w *totals) total(e ast.Expr, id vars.ID, in, key ast.Expr) {
-	if vars.All()[id].Type == vars.TypeStringMap {
+func (w *totals) total(e, in, key ast.Expr) {
+	if w.ast.GetType(in.ID()).Parameters()[1].Kind() == types.StringKind {
 		w.call(e, fnText, "text", in, key)
 		return
 	}
 	w.call(e, fnValues, "values", in, key)
+}
+
+// isTotal says whether in is a map in which every name has a value, if only an empty one: a variable that is so by its
+// type, or what a function of ours makes.
+func (w *totals) isTotal(in ast.Expr) bool {
+	if id, ok := variable(w.ast, in); ok {
+		return isTotal(id)
+	}
+	if in.Kind() != ast.CallKind {
+		return false
+	}
+	switch in.AsCall().FunctionName() {
+	case fnSetCookies, "queryString.decode", "decodeQueryString":
+		return true
+	default:
+		return false
+	}
 }
 
 // isTotal says whether a variable is a map in which every name has values, if only none.

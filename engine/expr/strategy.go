@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"strings"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -32,13 +33,21 @@ func (e *Env) Strategy(t Text) (*Strategy, diag.List) {
 	c := &chainCompiler{unit: u, elementwise: true}
 	s := &Strategy{unit: u, stage: c.compile(u.ast.Expr())}
 	s.elementwise = s.stage != nil && c.elementwise
-	return s, nil
+	return s, u.emptyFilters(t)
 }
 
 func wrongResult(t Text, typ *cel.Type, message, start string) diag.List {
 	text := newText(t)
 	return diag.List{text.diagnostic(0, len(text.runes), "strategy_type",
-		fmt.Sprintf("%s, this is a %s", message, clean(cel.FormatCELType(typ))), "begin with "+start)}
+		fmt.Sprintf("%s, this is %s", message, withArticle(clean(cel.FormatCELType(typ)))), "begin with "+start)}
+}
+
+// withArticle puts a or an before the name of a type.
+func withArticle(name string) string {
+	if name != "" && strings.ContainsRune("aeio", rune(name[0])) { // a uint begins as it is spoken
+		return "an " + name
+	}
+	return "a " + name
 }
 
 // Select evaluates the strategy over just these models and returns its choice in the order to try them. It never changes
@@ -70,7 +79,7 @@ func (s *Strategy) interpret(src Source, models []*catalog.Model) ([]*catalog.Mo
 	if m := modelOf(v); m != nil {
 		return []*catalog.Model{m}, nil
 	}
-	return nil, fmt.Errorf("%s: a strategy gave a %s", s.unit.where(), clean(v.Type().TypeName()))
+	return nil, fmt.Errorf("%s: a strategy gave %s", s.unit.where(), withArticle(clean(v.Type().TypeName())))
 }
 
 // Static reports whether the result depends on nothing but the models and their metrics, so that it holds until these change.

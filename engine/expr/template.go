@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 
 	"weir/engine/diag"
@@ -51,8 +52,11 @@ func (e *Env) Template(ph vars.Phase, t Text) (*Template, diag.List) {
 		out.reads.Union(u.reads)
 		maps.Copy(headers, u.headers)
 		out.add(u, len(segments) == 1)
+		if d, ok := listInText(whole, s, u); ok && len(segments) > 1 {
+			diags = append(diags, d)
+		}
 	}
-	if len(diags) > 0 {
+	if diags.HasErrors() {
 		return nil, diags
 	}
 	out.headers = slices.Sorted(maps.Keys(headers))
@@ -61,7 +65,22 @@ func (e *Env) Template(ph vars.Phase, t Text) (*Template, diag.List) {
 			out.literal += p.literal
 		}
 	}
-	return out, nil
+	return out, diags
+}
+
+// listInText warns of "Bearer ${req.headers['authorization']}", which would read as Bearer ["..."].
+func listInText(whole *text, s segment, u *unit) (diag.Diagnostic, bool) {
+	if u.typ.Kind() != types.ListKind && u.typ.Kind() != types.MapKind {
+		return diag.Diagnostic{}, false
+	}
+	hint := "json.encode(...) says that this is meant"
+	if u.typ.Kind() == types.ListKind {
+		hint = "[0] is the first value, join(', ') puts all of them together"
+	}
+	d := whole.diagnostic(s.from, s.from+len(s.text), "list_in_text",
+		"a "+clean(cel.FormatCELType(u.typ))+" in a text is written as JSON", hint)
+	d.Severity = diag.Warning
+	return d, true
 }
 
 // inside is the expression of one segment, with positions that count from the start of the whole text.

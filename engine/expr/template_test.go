@@ -46,6 +46,20 @@ func TestTemplate(t *testing.T) {
 		{in: "${req.headers['x-tier'][0]}-${req.headers['none'][0]}", text: "gold-"},
 		{in: "${req.headers['accept']}", text: `["a","b"]`, value: []any{"a", "b"}},
 		{in: "${bytes('hi')}", text: "hi", value: "hi"},
+		{in: "${1000000.0} ${0.000012} ${-2.0} ${1e30}", text: "1000000 0.000012 -2 1e+30", fixed: true},
+		{in: "${[1000000.0, null, true]}", text: "[1000000,null,true]", value: []any{1e6, nil, true}},
+		{in: "${0.0 / 0.0}|${1.0 / 0.0}", text: "NaN|+Inf", fixed: true},
+		{in: "${duration('1m30s')}", text: "90s", value: "90s"},
+		{in: "${duration('1.5s')}-${string(duration('1.5s'))}", text: "1.5s-1.5s", fixed: true},
+		{in: "started at ${timestamp('2024-07-13T00:10:16Z')}", text: "started at 2024-07-13T00:10:16Z", fixed: true},
+		{in: "${timestamp('2024-07-13T02:10:16.5+02:00')}!", text: "2024-07-13T02:10:16.5+02:00!", fixed: true},
+		{in: "${{'b': [1, 'x'], 'a': null}}", text: `{"a":null,"b":[1,"x"]}`, value: map[string]any{"a": nil, "b": []any{int64(1), "x"}}},
+		{in: "a${null}b", text: "ab", fixed: true},
+		{in: "${[timestamp('2024-07-13T00:10:16Z')]}!", text: `["2024-07-13T00:10:16Z"]!`, fixed: true},
+		{in: "$${a} ${'$${b}'} $$${c}", text: "${a} $${b} $${c}", fixed: true},
+		{in: "$", text: "$", fixed: true},
+		{in: "${'${'}", text: "${", fixed: true},
+		{in: "${b'\\xff'}", text: "/w==", value: "/w=="},
 		{in: "é${req.method}ü", text: "éPOSTü"},
 		{in: "${json.encode({'a': '<&>'})}", text: `{"a":"<&>"}`, fixed: true},
 	}
@@ -53,7 +67,7 @@ func TestTemplate(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.in, func(t *testing.T) {
 			tmpl, diags := e.Template(vars.PhaseRequest, Text{Value: tt.in})
-			if len(diags) > 0 {
+			if diags.HasErrors() {
 				t.Fatal(diags)
 			}
 			if _, fixed := tmpl.Literal(); fixed != tt.fixed {
@@ -78,6 +92,19 @@ func TestTemplate(t *testing.T) {
 				t.Errorf("Value (-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+// TestTemplateTime makes sure that the zone of the machine shows nowhere.
+func TestTemplateTime(t *testing.T) {
+	e := newEnv(t, Options{})
+	tmpl, diags := e.Template(vars.PhaseRequest, Text{Value: "${conn.ts.start} ${string(conn.ts.start)}"})
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	src := source{vars.ConnTSStart: vars.Time(time.Date(2024, 7, 13, 2, 10, 16, 0, time.FixedZone("x", 7200)))}
+	if got, err := tmpl.String(src); err != nil || got != "2024-07-13T00:10:16Z 2024-07-13T00:10:16Z" {
+		t.Errorf("got %q, %v", got, err)
 	}
 }
 

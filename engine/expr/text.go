@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 
 	"weir/engine/diag"
@@ -142,7 +143,7 @@ func (t *text) syntax(issues *cel.Issues) diag.List {
 	for _, e := range issues.Errors() {
 		at := t.offset(e.Location.Line(), e.Location.Column())
 		message := strings.TrimPrefix(e.Message, "Syntax error: ")
-		if i := strings.Index(message, " expecting {"); i > 0 {
+		if i := strings.Index(message, " expecting "); i > 0 {
 			message = message[:i]
 		}
 		code := "syntax"
@@ -161,34 +162,15 @@ func (t *text) syntax(issues *cel.Issues) diag.List {
 	return out
 }
 
-func (t *text) syntaxHint(at int) string {
-	whole := string(t.runes)
-	switch {
-	case strings.TrimSpace(whole) == "":
-		return "an expression cannot be empty"
-	case strings.Contains(whole, "${"):
-		return "expressions are plain CEL: write vars.name, without ${}"
-	case strings.Contains(whole, "==="):
-		return "write =="
-	case at < len(t.runes) && (t.runes[at] == '\'' || t.runes[at] == '"') && t.token(at) == 1:
-		return "the quote is not closed"
-	case at < len(t.runes) && t.runes[at] == '=':
-		return "compare with =="
-	case at < len(t.runes) && t.runes[at] == '&':
-		return "write &&"
-	case at < len(t.runes) && t.runes[at] == '|':
-		return "write ||"
-	default:
-		return ""
-	}
-}
-
 // types tells what the checker refused.
-func (t *text) types(issues *cel.Issues, fields []string) diag.List {
+func (t *text) types(issues *cel.Issues, root ast.Expr, fields []string) diag.List {
 	out := make(diag.List, 0, len(issues.Errors()))
 	for _, e := range issues.Errors() {
 		at := t.offset(e.Location.Line(), e.Location.Column())
 		code, message, hint := explain(e.Message, fields)
+		if better := mismatchHint(e.Message, find(root, e.ExprID)); better != "" {
+			hint = better
+		}
 		switch {
 		case code == "type_mismatch":
 			at = t.callStart(at, t.nameBefore(at))
@@ -225,14 +207,8 @@ func explain(message string, fields []string) (code, text, hint string) {
 		}
 		name = strings.TrimPrefix(name, "@")
 		operands := clean(m[2])
-		if strings.Contains(operands, "list(string)") && strings.Contains(operands, "string") && m[1] != "only" {
-			hint = "headers, query parameters and cookies are lists: [0] is the first value"
-		}
-		if name == "!" {
-			hint = "! binds tighter than in and ==: write !(a in b)"
-		}
 		if on := method.FindStringSubmatch(operands); on != nil {
-			return "type_mismatch", fmt.Sprintf("a %s has no %s(%s)", on[1], name, on[2]), hint
+			return "type_mismatch", fmt.Sprintf("%s has no %s(%s)", withArticle(on[1]), name, on[2]), hint
 		}
 		return "type_mismatch", fmt.Sprintf("%q does not fit %s", name, operands), hint
 	}
@@ -243,12 +219,18 @@ func explain(message string, fields []string) (code, text, hint string) {
 		return "unknown_field", fmt.Sprintf("there is no field %q here", m[1]), hint
 	}
 	if m := noSelect.FindStringSubmatch(message); m != nil {
-		return "type_mismatch", fmt.Sprintf("a %s has no fields", clean(m[1])), ""
+		return "type_mismatch", withArticle(clean(m[1])) + " has no fields", ""
 	}
 	if strings.Contains(message, "invalid matches argument") {
 		return "bad_regex", "the pattern is not a regular expression", "patterns are RE2: no lookaround, no backreferences"
 	}
-	return "invalid_expression", clean(message), ""
+	switch message {
+	case "invalid timestamp argument":
+		hint = "a time is written as in timestamp('2026-01-31T08:00:00Z')"
+	case "invalid duration argument":
+		hint = "a duration is written as in duration('1h30m') or duration('250ms')"
+	}
+	return "invalid_expression", clean(message), hint
 }
 
 // nearestField looks among the fields of all types, since the checker does not say which it was; provider_id for provider
@@ -265,5 +247,5 @@ func nearestField(name string, fields []string) (string, bool) {
 
 // clean takes our type prefix and CEL's own words out of a message.
 func clean(message string) string {
-	return strings.ReplaceAll(message, typePrefix, "")
+	return strings.NewReplacer(typePrefix, "", "wrapper(double)", "double").Replace(message)
 }

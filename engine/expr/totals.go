@@ -1,6 +1,8 @@
 package expr
 
 import (
+	"net/http"
+
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/decls"
 	"cel.dev/cel-go/common/types"
@@ -19,7 +21,8 @@ func totalOptions() []cel.EnvOption {
 	return []cel.EnvOption{
 		cel.Function(fnFirst, unguarded, cel.Overload("first", []*cel.Type{multi, str}, str, cel.BinaryBinding(firstValue))),
 		cel.Function(fnFirstCookie, unguarded, cel.Overload("first_cookie", []*cel.Type{cookies, str}, cookieType,
-			cel.BinaryBinding(firstCookie))),
+			cel.BinaryBinding(firstCookie)), cel.Overload("first_set_cookie", []*cel.Type{setCookiesType(), str}, setCookieType,
+			cel.BinaryBinding(firstSetCookie))),
 		cel.Function(fnValues, unguarded, cel.Overload("values", []*cel.Type{cel.MapType(str, cel.ListType(elem)), str},
 			cel.ListType(elem), cel.BinaryBinding(allValues))),
 		cel.Function(fnText, unguarded, cel.Overload("text", []*cel.Type{cel.MapType(str, str), str}, str,
@@ -48,6 +51,14 @@ func firstCookie(m, key ref.Val) ref.Val {
 	list, ok := allValues(m, key).(traits.Lister)
 	if !ok || list.Size() == types.IntZero {
 		return &object{typ: cookieType, val: cookie{name: textOf(key)}}
+	}
+	return list.Get(types.IntZero)
+}
+
+func firstSetCookie(m, key ref.Val) ref.Val {
+	list, ok := allValues(m, key).(traits.Lister)
+	if !ok || list.Size() == types.IntZero {
+		return &object{typ: setCookieType, val: setCookie{&http.Cookie{Name: textOf(key)}}} //nolint:gosec // it is read, never sent
 	}
 	return list.Get(types.IntZero)
 }

@@ -24,7 +24,9 @@ type unit struct {
 	reads   vars.Set
 	headers map[string]struct{}
 	random  bool
+	secret  bool // holds the value of a secret
 	fixed   bool // reads nothing and always gives the same
+	limited bool // loops over what has no bound at load, so that a limit stops it as it runs
 }
 
 // scope is what an expression may refer to.
@@ -58,11 +60,14 @@ func (e *Env) compile(sc scope, t Text) (*unit, diag.List) {
 		checked, issues = sc.env.Check(parsed)
 	}
 	if issues.Err() != nil {
-		return nil, r.text.types(issues, e.fields)
+		return nil, r.text.types(issues, native.Expr(), e.fields)
+	}
+	if diags := r.patterns(native.Expr()); len(diags) > 0 {
+		return nil, diags
 	}
 	u := &unit{
 		env: e, celEnv: sc.env, ast: checked.NativeRep(), typ: checked.OutputType(),
-		reads: r.reads, headers: r.headers, random: r.random, pos: r.text.pos(0),
+		reads: r.reads, headers: r.headers, random: r.random, secret: r.secret, pos: r.text.pos(0),
 		fixed: r.reads.Len() == 0 && !r.random && !r.usesItem,
 	}
 	rewriteTotals(u.ast)
@@ -98,6 +103,7 @@ func (e *Env) plan(u *unit, checked *cel.Ast) (cel.Program, error) {
 	if loops(u.ast.Expr()) {
 		estimate, err := u.celEnv.EstimateCost(checked, sizes{})
 		if err != nil || estimate.Max > maxRunCost {
+			u.limited = true
 			opts = append(opts, cel.CostLimit(maxRunCost))
 		}
 	}
@@ -158,7 +164,8 @@ func (u *unit) sub(e ast.Expr) (*unit, error) {
 	out := *u
 	out.ast = ast.NewCheckedAST(ast.NewAST(e, u.ast.SourceInfo()), u.ast.TypeMap(), u.ast.ReferenceMap())
 	opts := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
-	if loops(e) {
+	out.limited = loops(e)
+	if out.limited {
 		opts = append(opts, cel.CostLimit(maxRunCost))
 	}
 	program, err := u.celEnv.PlanProgram(out.ast, opts...)

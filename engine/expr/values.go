@@ -63,6 +63,8 @@ func (a adapter) objectToValue(v any) ref.Val {
 		return &object{typ: keyType, val: v}
 	case cookie:
 		return &object{typ: cookieType, val: v}
+	case setCookie:
+		return &object{typ: setCookieType, val: v}
 	case metricsView:
 		return &object{typ: metricsType, val: v}
 	case []*catalog.Model:
@@ -247,7 +249,7 @@ func valueOf(t vars.Type, v vars.Value) ref.Val {
 		return multiOf(t, v)
 	case vars.TypeTimestamp:
 		if at, ok := v.Obj.(time.Time); ok {
-			return types.Timestamp{Time: at}
+			return types.Timestamp{Time: at.UTC()}
 		}
 		return types.Timestamp{Time: time.Unix(0, 0).UTC()}
 	case vars.TypeMap:

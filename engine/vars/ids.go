@@ -8,6 +8,7 @@ const (
 	ReqLocation                               // req.location
 	ReqVersion                                // req.version
 	ReqHeaders                                // req.headers
+	ReqTrailers                               // req.trailers
 	ReqCookies                                // req.cookies
 	ReqContentLength                          // req.content_length
 	ReqContentEncoding                        // req.content_encoding
@@ -25,17 +26,35 @@ const (
 	ReqURLRaw                                 // req.url.raw
 	ReqURLScheme                              // req.url.scheme
 	ReqURLURI                                 // req.url.uri
+	ReqURLUserPassword                        // req.url.user_password
 	ReqUserAgent                              // req.user_agent
+	ReqUserAgentName                          // req.user_agent.name
+	ReqUserAgentVersion                       // req.user_agent.version
+	ReqUserAgentOS                            // req.user_agent.os
+	ReqUserAgentOSVersion                     // req.user_agent.os_version
+	ReqUserAgentDevice                        // req.user_agent.device
+	ReqUserAgentURL                           // req.user_agent.url
+	ReqUserAgentIsMobile                      // req.user_agent.is_mobile
+	ReqUserAgentIsTablet                      // req.user_agent.is_tablet
+	ReqUserAgentIsDesktop                     // req.user_agent.is_desktop
+	ReqUserAgentIsBot                         // req.user_agent.is_bot
 	ReqTSHeaderReceived                       // req.ts.header_received
+	ReqTSBodyReceived                         // req.ts.body_received
+	ReqBody                                   // req.body
 	ConnClientIP                              // conn.client_ip
 	ConnClientPort                            // conn.client_port
 	ConnServerIP                              // conn.server_ip
 	ConnServerPort                            // conn.server_port
 	ConnTSStart                               // conn.ts.start
+	ConnBytesIn                               // conn.bytes_in
+	ConnBytesOut                              // conn.bytes_out
+	ConnServerRegion                          // conn.server_region
 	ConnTLSSNI                                // conn.tls.sni
 	ConnTLSVersion                            // conn.tls.version
 	ConnTLSCipherSuite                        // conn.tls.cipher_suite
 	ConnTLSNegotiatedALPN                     // conn.tls.negotiated_alpn
+	ConnTLSJA4Fingerprint                     // conn.tls.ja4_fingerprint
+	ConnTLSSessionResumed                     // conn.tls.session_resumed
 	EndpointAddr                              // endpoint.addr
 	EndpointHost                              // endpoint.host
 	EndpointID                                // endpoint.id
@@ -55,6 +74,16 @@ const (
 	AIRequestInputTokens                      // ai.request.input_tokens
 	AIRequestMaxOutputTokens                  // ai.request.max_output_tokens
 	AIRequestUser                             // ai.request.user
+	AIRequestMessages                         // ai.request.messages
+	AIRequestSystem                           // ai.request.system
+	AIRequestTools                            // ai.request.tools
+	AIRequestHasTools                         // ai.request.has_tools
+	AIRequestHasImages                        // ai.request.has_images
+	AIRequestWantsJSON                        // ai.request.wants_json
+	AIRequestTemperature                      // ai.request.temperature
+	AIRequestTopP                             // ai.request.top_p
+	AIRequestChoices                          // ai.request.choices
+	AIRequestReasoningEffort                  // ai.request.reasoning_effort
 	AIModels                                  // ai.models
 	AIProviders                               // ai.providers
 	AIAuthors                                 // ai.authors
@@ -74,22 +103,30 @@ const (
 	CallerMetadata                            // caller.metadata
 	ResStatusCode                             // res.status_code
 	ResHeaders                                // res.headers
+	ResTrailers                               // res.trailers
+	ResCookies                                // res.cookies
 	ResContentType                            // res.content_type
 	ResContentTypeParameters                  // res.content_type.parameters
 	ResContentTypeRaw                         // res.content_type.raw
 	ResContentLength                          // res.content_length
 	ResContentEncoding                        // res.content_encoding
 	ResLocation                               // res.location
+	ResTSHeaderReceived                       // res.ts.header_received
+	ResTSBodyReceived                         // res.ts.body_received
+	ResBody                                   // res.body
 	AIResponseModel                           // ai.response.model
 	AIResponseProvider                        // ai.response.provider
 	AIResponseFinishReason                    // ai.response.finish_reason
+	AIResponseText                            // ai.response.text
+	AIResponseToolCalls                       // ai.response.tool_calls
+	AIResponseCostUSD                         // ai.response.cost_usd
 	AIResponseUsageInputTokens                // ai.response.usage.input_tokens
 	AIResponseUsageOutputTokens               // ai.response.usage.output_tokens
 	AIResponseUsageCacheReadTokens            // ai.response.usage.cache_read_tokens
 	AIResponseUsageCacheWriteTokens           // ai.response.usage.cache_write_tokens
 	AIResponseUsageReasoningTokens            // ai.response.usage.reasoning_tokens
-	count
+	listed
 
-	// Count is the number of variables; ids are below it.
-	Count = int(count)
+	// Count is the number of variables; ids are below it. Behind the ids above come those of the families.
+	Count = int(listed) + familyCount
 )

@@ -16,7 +16,7 @@ const (
 	KindDuration // Int is nanoseconds
 	KindStrings  // Obj is []string
 	KindMulti    // Obj is a MultiMap
-	KindDyn      // Obj is nil, bool, int64, float64, string, time.Time, []any or map[string]any
+	KindDyn      // Obj is nil, bool, int64, float64, string, []byte, time.Time, time.Duration, []any or map[string]any
 	KindObject   // Obj is a type that package expr knows (model, provider, author and key collections)
 )
 
@@ -74,7 +74,7 @@ func Strings(s []string) Value { return Value{Kind: KindStrings, Obj: s} }
 // Multi wraps a map from a name to its values.
 func Multi(m MultiMap) Value { return Value{Kind: KindMulti, Obj: m} }
 
-// Dyn wraps nil, a bool, int64, float64, string, time.Time, []any or map[string]any.
+// Dyn wraps nil, a bool, int64, float64, string, []byte, time.Time, time.Duration, []any or map[string]any.
 func Dyn(v any) Value { return Value{Kind: KindDyn, Obj: v} }
 
 // Object wraps a value whose type package expr knows.

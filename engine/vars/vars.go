@@ -105,7 +105,7 @@ type index struct {
 //nolint:gochecknoglobals // a constant table, which Go cannot write as a constant
 var load = sync.OnceValue(func() *index {
 	t := &index{all: make([]Var, Count), byPath: make(map[string]ID, Count)}
-	for _, part := range [][]Var{requestVars(), connVars(), aiVars(), attemptVars(), responseVars()} {
+	for _, part := range [][]Var{requestVars(), connVars(), aiVars(), attemptVars(), responseVars(), families()} {
 		for i := range part {
 			t.all[part[i].ID] = part[i]
 			t.byPath[part[i].Path] = part[i].ID
@@ -129,18 +129,7 @@ func ByPath(path string) (Var, bool) {
 
 // Planned reports whether path, or a part of it in front, is a documented variable that this version does not have yet.
 func Planned(path string) (string, bool) {
-	for _, p := range [...]string{
-		"req.body", "res.body", "req.trailers", "res.trailers", "res.cookies", "req.ts.body_received", "req.url.user_password",
-		"ai.request.temperature", "ai.request.messages", "ai.request.system", "ai.request.tools", "ai.request.has_images",
-		"ai.request.has_tools", "ai.request.wants_json", "ai.response.text", "ai.response.tool_calls", "ai.response.cost_usd",
-		"caller.budget", "caller.limits", "conn.geo", "conn.bytes_in", "conn.bytes_out", "conn.server_region",
-		"conn.client_ip.categories", "conn.client_ip.is_on_blocklist", "conn.client_ip.is_tor_node", "conn.client_ip.as",
-		"conn.client_ip.geo", "conn.server_ip.categories", "conn.server_ip.as", "conn.server_ip.geo", "conn.tls.client",
-		"conn.tls.server", "conn.tls.ja4_fingerprint", "conn.tls.session_resumed", "conn.tls.extensions", "conn.k8s",
-		"req.user_agent.name", "req.user_agent.version", "req.user_agent.os", "req.user_agent.os_version",
-		"req.user_agent.device", "req.user_agent.url", "req.user_agent.is_mobile", "req.user_agent.is_tablet",
-		"req.user_agent.is_desktop", "req.user_agent.is_bot", "last_attempt",
-	} {
+	for _, p := range [...]string{"caller.budget", "caller.limits", "conn.k8s", "last_attempt"} {
 		if path == p || strings.HasPrefix(path, p) && path[len(p)] == '.' {
 			return p, true
 		}
