@@ -73,7 +73,7 @@ func TestCustomResponseReplacesStream(t *testing.T) {
 func TestCustomResponseProblems(t *testing.T) {
 	tests := []struct{ name, config, want string }{
 		{"status", "status_code: 199", "out_of_range"},
-		{"two bodies", "body: a, content: b", "duplicate_key"},
+		{"two bodies", "body: a, content: b", "deprecated_field duplicate_key"},
 		{"body without room", "status_code: 304, body: a", "bad_value"},
 		{"framing header", "headers: {transfer-encoding: chunked}", "bad_header"},
 		{"line break", `headers: {x: "a\nb"}`, "bad_header"},

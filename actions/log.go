@@ -17,7 +17,7 @@ const maxLogFields = 64
 
 func init() {
 	register(engine.ActionSpec{
-		Name: "log", Phases: vars.PhaseRequest | vars.PhaseResponse, Doc: logDoc, New: newLog,
+		Name: "log", Phases: vars.PhaseTCPConnect | vars.PhaseRequest | vars.PhaseResponse, Doc: logDoc, New: newLog,
 		Fields: []engine.Field{
 			{Name: "metadata", Type: engine.FieldAny, Required: true, Template: true, Doc: "A mapping of field names to any values; at most 64."},
 		},

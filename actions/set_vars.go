@@ -17,7 +17,7 @@ const maxVars = 64
 
 func init() {
 	register(engine.ActionSpec{
-		Name: "set-vars", Phases: vars.PhaseRequest | vars.PhaseResponse, Doc: setVarsDoc, New: newSetVars,
+		Name: "set-vars", Phases: vars.PhaseTCPConnect | vars.PhaseRequest | vars.PhaseResponse, Doc: setVarsDoc, New: newSetVars,
 		Fields: []engine.Field{
 			{Name: "vars", Type: engine.FieldAny, Required: true, Template: true, Doc: "A list of mappings with one name and its value each, set in order; at most 64."},
 		},

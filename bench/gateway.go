@@ -32,7 +32,7 @@ func NewGateway(policy, listen string, access io.Writer) (*Gateway, error) {
 	g := &Gateway{client: upstream.New(upstream.Options{})}
 	g.runtime = engine.NewRuntime(engine.RuntimeOptions{Client: g.client, Catalog: catalog.New(nil)})
 	g.store = policies.NewStore(policies.Input{Path: "bench.yaml", Text: []byte(policy)}, policies.Options{
-		Actions: actions.Registry(),
+		Actions: actions.Registry(), Services: g.runtime.Services,
 		Build: func(cfg engine.PlanConfig) (*engine.Plan, diag.List) {
 			return g.runtime.NewPlan(cfg)
 		},

@@ -31,7 +31,10 @@ func (x *Exchange) Rewrite(target string) error {
 	}
 	before := x.Request.API
 	if err := x.Loader.Locate(x, target); err != nil {
-		return err //nolint:wrapcheck // the client's own error
+		if e := AsError(err); e.Code == CodeBadRequest { // the policy's fault, not the client's
+			return errors.New("the new URL cannot be asked for: " + e.Message)
+		}
+		return err //nolint:wrapcheck // what the client is told of a path that exists
 	}
 	if x.loaded && x.Request.API != before { // the new API's names in it were not looked for
 		return x.rescan()

@@ -282,9 +282,20 @@ func (r *relay) broken(err error) {
 	r.x.failed = e
 	if e.Code != CodeClientGone {
 		r.closeEvent()
-		r.held = wire.AppendErrorEvent(r.held, r.x.Request.API, r.x.Request.Framing, e.Body(r.x.Request.ID), r.events)
+		r.held = wire.AppendErrorEvent(r.held, r.x.Request.API, r.x.Request.Framing, e.Body(r.x.Request.ID), r.events+r.added())
 	}
 	r.finish(e)
+}
+
+// added is how many events more than came the filters have written.
+func (r *relay) added() int64 {
+	var n int64
+	for _, s := range r.filters {
+		if f, ok := s.filter.(interface{ Added() int64 }); ok {
+			n += f.Added()
+		}
+	}
+	return n
 }
 
 // closeEvent ends a last event that came without its blank line, so that what follows is an event of its own.

@@ -102,6 +102,9 @@ func (p *Plan) onResponse(x *Exchange, failure error) error {
 		x.Reply.Status, x.Reply.Synthetic = x.failed.HTTPStatus(), true
 		x.Reply.Body, x.Reply.Stream = nil, nil
 		which = headerActions
+		if x.failed.Upstream != nil { // the provider's words, not the gateway's: x.Failure holds them
+			which = allActions
+		}
 		if x.failed.Code == CodeConnectionClosed {
 			return failure
 		}
@@ -114,6 +117,12 @@ func (p *Plan) onResponse(x *Exchange, failure error) error {
 	}
 	if len(p.onResponseRules) == 0 && len(p.onEventRules) == 0 {
 		return failure
+	}
+	if failure == nil && len(p.onEventRules) > 0 && x.unread() {
+		failure = &Error{Code: CodePolicyFailed, Message: "the rules on events cannot read the events of this answer"}
+		x.dropStream()
+		x.failed, which = AsError(failure), headerActions
+		x.Reply.Status, x.Reply.Synthetic = x.failed.HTTPStatus(), true
 	}
 	verdict, err := p.runRules(x, p.onResponseRules, which)
 	if err == nil && verdict == VerdictContinue && failure == nil && x.streams() && len(p.onEventRules) > 0 {
@@ -129,6 +138,11 @@ func (p *Plan) onResponse(x *Exchange, failure error) error {
 		return nil
 	}
 	return failure
+}
+
+// unread reports whether the answer is events that pass as bytes: nobody asked for them, or no API explains them.
+func (x *Exchange) unread() bool {
+	return x.Reply.Stream != nil && !x.streams() && isEventStream(x.Reply.Headers.First("content-type"))
 }
 
 // which actions of a rule run.

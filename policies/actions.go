@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"weir/engine"
+	"weir/engine/diag"
+	"weir/engine/expr"
 	"weir/engine/vars"
 )
 
@@ -14,14 +16,15 @@ const actionAIGateway = "ai-gateway"
 type ruleBuilder struct {
 	*compiler
 
-	shape    ruleShape
-	rule     *engine.Rule
-	unit     *unit
-	phase    vars.Phase
+	shape ruleShape
+	rule  *engine.Rule
+	unit  *unit
+	ruleSite
 	ended    string // the terminal action that stands before; "" = none
-	content  bool   // some action works on content
-	routes   bool   // some action is ai-gateway
-	authable bool   // some enforced action refuses
+	endedAt  diag.Pos
+	content  bool // some action works on content
+	routes   bool // some action is ai-gateway
+	authable bool // some enforced action refuses
 }
 
 // action compiles one {type, config}.
@@ -53,8 +56,8 @@ func (b *ruleBuilder) action(n *engine.Node) {
 	if spec == nil {
 		return
 	}
-	if spec.Phases&b.phase == 0 {
-		b.errorf(at, "wrong_phase", "it may stand in "+spec.Phases.String(), "%s cannot stand in %s", name, b.phase)
+	if spec.Phases&b.takes == 0 {
+		b.errorf(at, "wrong_phase", "it may stand in "+spec.Phases.String(), "%s cannot stand in %s", name, b.takes)
 		return
 	}
 	b.build(at, spec, config, enforce)
@@ -66,16 +69,25 @@ func (b *ruleBuilder) build(at *engine.Node, spec *engine.ActionSpec, config, en
 		config, enforce = takeEnforce(config, enforce)
 	}
 	mode := b.mode(at, spec.Name, enforce)
-	active := mode == engine.ModeEnforce && b.shape.mode == engine.ModeEnforce
-	cfg := engine.NewConfig(b.env, b.phase, spec, at.Pos, config)
+	enforced := mode == engine.ModeEnforce && b.enforced(at, spec.Name, config)
+	active := enforced && b.shape.mode == engine.ModeEnforce
+	b.deprecated(spec, config)
+	cfg := engine.NewConfig(b.env, b.phase, spec, at.Pos, b.withOnStream(at, spec, config))
+	if b.opts.Services != nil {
+		cfg.Services = b.opts.Services(b.out.cfg.Name)
+	}
 	cfg.OnSet = func(name string) { b.flow.setVar(name, active) }
 	action := spec.New(cfg) // even where fields are wrong, so that everything is told at once
+	renamed(spec.Name, config, cfg.Diagnostics())
 	b.take(cfg.Diagnostics(), at)
 	b.unit.guards = b.unit.guards || spec.Guards
 	b.content = b.content || spec.ContentRule
 	b.flow.setResult(resultName(spec.Name))
-	if spec.Terminal && mode == engine.ModeEnforce {
-		b.ended = spec.Name
+	if spec.Terminal && enforced && !goesOn(spec, cfg) {
+		b.ended, b.endedAt = spec.Name, at.Pos
+	}
+	if n := config.Get("on_error"); n != nil && goesOn(spec, cfg) {
+		b.except("on_error_continue", b.shape.name, spec.Name, at)
 	}
 	if action == nil || cfg.Diagnostics().HasErrors() {
 		return
@@ -87,6 +99,31 @@ func (b *ruleBuilder) build(at *engine.Node, spec *engine.ActionSpec, config, en
 		b.flow.authenticates = b.flow.authenticates || spec.Authenticates
 		b.authable = b.authable || refuses(spec, cfg)
 	}
+}
+
+// withOnStream gives the rule's on_stream to an action that has the field and does not say it itself.
+func (b *ruleBuilder) withOnStream(at *engine.Node, spec *engine.ActionSpec, config *engine.Node) *engine.Node {
+	const key = "on_stream"
+	has := slices.ContainsFunc(spec.Fields, func(f engine.Field) bool { return f.Name == key })
+	word := b.shape.onStream
+	if !has || word == nil || word.Kind != engine.NodeScalar || config.Get(key) != nil {
+		return config
+	}
+	out := engine.Node{Kind: engine.NodeMap, Pos: at.Pos}
+	if config != nil && config.Kind == engine.NodeMap {
+		out = *config
+	} else if config != nil && config.Kind != engine.NodeNull {
+		return config // reported as what it is
+	}
+	name := &engine.Node{Kind: engine.NodeScalar, Pos: word.Pos, End: word.Pos, Value: key, Text: expr.Text{Value: key}}
+	out.Keys, out.Items = append(slices.Clone(out.Keys), name), append(slices.Clone(out.Items), word)
+	return &out
+}
+
+// goesOn reports whether a terminal action lets the next one run where it fails.
+func goesOn(spec *engine.ActionSpec, cfg *engine.Config) bool {
+	has := slices.ContainsFunc(spec.Fields, func(f engine.Field) bool { return f.Name == "on_error" })
+	return has && cfg.String("on_error") == "continue"
 }
 
 // refuses reports whether an action turns the caller away.
@@ -108,6 +145,16 @@ func takeEnforce(config, enforce *engine.Node) (rest, found *engine.Node) {
 		}
 	}
 	return &out, inside
+}
+
+// enforced reads enforce: false in the config of an action that takes it itself: it runs, and refuses nobody.
+func (b *ruleBuilder) enforced(at *engine.Node, name string, config *engine.Node) bool {
+	n := config.Get("enforce")
+	if n == nil || n.Value != false {
+		return true
+	}
+	b.except("enforce_false", b.shape.name, name, at)
+	return false
 }
 
 // mode reads enforce: false, which is shadow for one action.
@@ -156,6 +203,10 @@ func (b *ruleBuilder) spec(at *engine.Node, name string) *engine.ActionSpec {
 		b.errorf(at, "unsupported_action", instead, "the action %s is not supported yet", name)
 		return nil
 	}
+	if now := renamedAction(name); b.specs[now] != nil {
+		b.errorf(at, "renamed_key", "write "+now, "the action %q is called %q", name, now)
+		return nil
+	}
 	known := make([]string, 0, len(b.specs)+1)
 	for n := range b.specs {
 		known = append(known, n)
@@ -182,33 +233,13 @@ func resultName(action string) string {
 func plannedAction(name string) (instead string, planned bool) {
 	const own = "put it in front of the gateway until it is"
 	table := map[string]string{
-		"rate-limit":                 "limit callers in front of the gateway until it is",
-		"restrict-ips":               "use deny with !inCidrRanges(conn.client_ip, [...])",
-		"basic-auth":                 "use deny with req.headers['authorization'][0] != basic_auth.encode(...)",
-		"jwt-validation":             own,
-		"rego":                       "use deny with an expression",
-		"redact":                     own,
-		"request-body-find-replace":  own,
-		"response-body-find-replace": own,
-		"sse-find-replace":           own,
-		"access-key":                 "use deny with req.headers['authorization'][0] != 'Bearer ' + secrets.get(...)",
-		"url-rewrite":                "use base_url of a provider, or query_params of a route rule",
-		"redirect":                   "use custom-response with status_code 302 and a location header",
-		"http-request":               own,
-		"circuit-breaker":            "nothing is needed: providers that fail rest by themselves",
-		"compress-response":          own,
-		"verify-webhook":             own,
-		"owasp-crs-request":          own,
-		"owasp-crs-response":         own,
-		"openid-connect":             own,
-		"oauth":                      own,
-		"saml":                       own,
-		"terminate-tls":              "set tls in weir.yaml",
-		"close-connection":           "use deny",
-		"forward":                    "use a route rule with a provider of that base_url",
-		"forward-internal":           "use a route rule with a provider of that base_url",
-		"cache":                      own,
-		"budget":                     own,
+		"access-key":    "use deny with req.headers['authorization'][0] != 'Bearer ' + secrets.get(...)",
+		"rego":          "use deny with an expression",
+		"redact":        "use response-body-find-replace and sse-find-replace",
+		"saml":          "use openid-connect",
+		"terminate-tls": "set tls in weir.yaml",
+		"cache":         own,
+		"budget":        own,
 	}
 	instead, planned = table[name]
 	return instead, planned

@@ -21,6 +21,8 @@ type FileReport struct {
 	Hash        string      `json:"hash,omitempty"`
 	Diagnostics diag.List   `json:"diagnostics"`
 	Exceptions  []Exception `json:"exceptions"`
+
+	files []string // that were read
 }
 
 // HasErrors reports whether any of the policies would not load.
@@ -33,13 +35,13 @@ func (r *Report) HasErrors() bool {
 	return false
 }
 
-// Diagnostics returns what was found in all files.
-func (r *Report) Diagnostics() diag.List {
-	var out diag.List
+// Strict turns every warning into an error.
+func (r *Report) Strict() {
 	for i := range r.Files {
-		out = append(out, r.Files[i].Diagnostics...)
+		for k := range r.Files[i].Diagnostics {
+			r.Files[i].Diagnostics[k].Severity = diag.Error
+		}
 	}
-	return out
 }
 
 var errNoPolicy = errors.New("no policy.yaml, policy.yml or policy.json in it or below it")
@@ -67,7 +69,7 @@ func checkFile(path string, opts Options) FileReport {
 		c.add(diags)
 	}
 	return FileReport{
-		Path: path, Hash: c.cfg.Hash,
+		Path: path, Hash: c.cfg.Hash, files: c.files,
 		Diagnostics: append(diag.List{}, c.diags...), Exceptions: append([]Exception{}, c.exceptions...),
 	}
 }
@@ -101,4 +103,15 @@ func policyFiles(path string) ([]string, error) {
 		return nil, errNoPolicy
 	}
 	return out, nil
+}
+
+// folders lists the folders among the paths, each as all names in it: a policy that appears there is checked too.
+func folders(paths []string) []string {
+	var out []string
+	for _, path := range paths {
+		if isDir(path) {
+			out = append(out, filepath.Join(path, allNames))
+		}
+	}
+	return out
 }

@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"time"
 
 	"weir/engine"
 	"weir/engine/diag"
 	"weir/engine/expr"
-	"weir/engine/vars"
 )
 
 // maxDiagnostics bounds what one load reports: a file that is wrong all over is not read to its end by anybody.
@@ -57,6 +55,7 @@ func (c *compiled) add(list diag.List) {
 				d.Line = src.Line(d.Pos.Line)
 			}
 		}
+		d.Line = c.secrets.covered(lineOf{d.Pos.File, d.Pos.Line}, d.Line)
 		c.diags = append(c.diags, d)
 	}
 	// the longest first, so that a secret inside another does not leave the rest of it
@@ -120,24 +119,30 @@ func fileProblem(path string, err error) diag.List {
 	return diag.List{d}
 }
 
+// document reads a document with everything it includes, and compiles them as one policy.
 func (c *compiled) document(name string, text []byte, opts Options) {
-	src := diag.NewSource(name, strings.TrimPrefix(string(text), "\uFEFF"))
-	c.cfg.Sources = []*diag.Source{src}
-	c.secrets.scan(src.Text())
-	root, diags := decode(src)
-	if root == nil || diags.HasErrors() {
-		c.add(diags)
+	specs := make(map[string]*engine.ActionSpec, len(opts.Actions))
+	for i := range opts.Actions {
+		specs[opts.Actions[i].Name] = &opts.Actions[i]
+	}
+	l := &loader{out: c, seen: map[string]bool{}}
+	l.document(name, text)
+	for _, root := range l.roots {
+		c.hideFields(root, specs)
+	}
+	for _, src := range l.broken {
+		c.hideText(src, specs)
+	}
+	if l.diags.HasErrors() {
+		c.add(l.diags)
 		return
 	}
-	k := &compiler{opts: opts, out: c, flow: newFlow(), diags: diags, specs: map[string]*engine.ActionSpec{}}
-	for i := range opts.Actions {
-		k.specs[opts.Actions[i].Name] = &opts.Actions[i]
-	}
-	k.document(root)
+	k := &compiler{opts: opts, out: c, stock: stock{opts: &opts}, flow: newFlow(), diags: l.diags, specs: specs}
+	k.documents(l.roots)
 	c.add(k.diags)
 }
 
-// compiler compiles one document.
+// compiler compiles one policy.
 type compiler struct {
 	opts  Options
 	out   *compiled
@@ -148,6 +153,8 @@ type compiler struct {
 	names map[string]diag.Pos // of rules
 	// missing collects the secrets that were not found.
 	missing []string
+	reach   reach
+	stock   stock
 }
 
 func (c *compiler) errorf(n *engine.Node, code, hint, format string, args ...any) {
@@ -158,89 +165,18 @@ func (c *compiler) warnf(n *engine.Node, code, hint, format string, args ...any)
 	c.report(n, diag.Warning, code, hint, fmt.Sprintf(format, args...))
 }
 
+// place names a position for somebody who reads about another one.
+func place(at, seen diag.Pos) string {
+	if at.File == seen.File {
+		return fmt.Sprintf("line %d", at.Line)
+	}
+	return fmt.Sprintf("%s:%d", at.File, at.Line)
+}
+
 func (c *compiler) report(n *engine.Node, severity diag.Severity, code, hint, message string) {
 	d := diag.Diagnostic{Pos: n.Pos, End: n.End, Severity: severity, Code: code, Message: message, Hint: hint}
 	if n.Kind == engine.NodeMap && len(n.Keys) > 0 && !n.End.IsValid() {
 		d.End = n.Keys[0].End // a mapping is pointed at by its first key
 	}
 	c.diags = append(c.diags, d)
-}
-
-// phase names of a document, native first.
-const (
-	keyRequest  = "on_request"
-	keyResponse = "on_response"
-	keyRoute    = "route"
-)
-
-func (c *compiler) document(root *engine.Node) {
-	if root.Kind != engine.NodeMap {
-		c.errorf(root, "wrong_type", "", "a policy must be a mapping, got %s", root.Describe())
-		return
-	}
-	o := c.object(root, "a policy")
-	cfg := &c.out.cfg
-	if zone := o.str("time_zone"); zone != "" {
-		c.timeZone(o.get("time_zone"), zone)
-	}
-	env, err := expr.New(c.exprOptions())
-	if err != nil {
-		c.errorf(root, "internal", "", "expressions cannot be compiled: %v", err)
-		return
-	}
-	c.env, c.names = env, map[string]diag.Pos{}
-	cfg.Providers = c.providers(o)
-	if n := o.get("rego"); n != nil {
-		c.errorf(n, "unsupported_feature", "until it is, refuse with deny and an expression", "Rego modules are not supported yet")
-	}
-	if n := c.phase(o, "on_tcp_connect", ""); n != nil {
-		c.shapes(n, "on_tcp_connect")
-		c.errorf(n, "unsupported_feature", "conn.client_ip can be tested in on_request", "rules of on_tcp_connect are not run yet")
-	}
-	if n := c.phase(o, "on_event_stream_message", ""); n != nil {
-		c.shapes(n, "on_event_stream_message")
-		c.errorf(n, "unsupported_feature", "on_response runs on streams too", "rules of on_event_stream_message are not run yet")
-	}
-	request, route, response := c.phase(o, keyRequest, "on_http_request"), c.phase(o, keyRoute, ""), c.phase(o, keyResponse, "on_http_response")
-	o.close()
-	c.rules(request, keyRequest, vars.PhaseRequest)
-	c.routes(route)
-	c.flow.routed()
-	c.rules(response, keyResponse, vars.PhaseResponse)
-	c.finish(route != nil)
-}
-
-// phase returns the rules of a phase, which may stand under one of two names.
-func (c *compiler) phase(o *object, name, alias string) *engine.Node {
-	n := o.filled(name)
-	if alias == "" {
-		return n
-	}
-	other := o.filled(alias)
-	if n != nil && other != nil {
-		c.errorf(other, "duplicate_phase", "put all rules under one of the names", "%s and %s are the same phase", alias, name)
-	}
-	if n == nil {
-		return other
-	}
-	return n
-}
-
-func (c *compiler) timeZone(n *engine.Node, zone string) {
-	loc, err := time.LoadLocation(zone)
-	if err != nil || zone == "Local" {
-		c.errorf(n, "bad_time_zone", "a name such as Europe/Berlin", "there is no time zone %q", zone)
-		return
-	}
-	c.out.cfg.Location = loc
-}
-
-// finish resolves what is known only when everything was compiled.
-func (c *compiler) finish(nativeRoute bool) {
-	cfg := &c.out.cfg
-	c.flow.resolve(cfg.OnRequest, cfg.OnResponse)
-	cfg.RoutesByAction = c.flow.routesByAction && !nativeRoute
-	cfg.ReadsActions = c.flow.readActions()
-	cfg.TraceRoute = slices.Contains(cfg.ReadsActions, resultAIGateway)
-	cfg.Authenticates = c.flow.authenticates
 }

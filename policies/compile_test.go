@@ -33,6 +33,9 @@ func outline(cfg *engine.PlanConfig) []string {
 		}
 		out = append(out, strings.ReplaceAll(strings.Join(strings.Fields(strings.Join(words, " ")), " "), " (", "("))
 	}
+	for i := range cfg.OnConnect {
+		rule("connect", &cfg.OnConnect[i])
+	}
 	for i := range cfg.OnRequest {
 		rule("request", &cfg.OnRequest[i])
 	}
@@ -41,6 +44,9 @@ func outline(cfg *engine.PlanConfig) []string {
 	}
 	for i := range cfg.OnResponse {
 		rule("response", &cfg.OnResponse[i])
+	}
+	for i := range cfg.OnEvent {
+		rule("event", &cfg.OnEvent[i])
 	}
 	if cfg.RoutesByAction {
 		out = append(out, "by action")
@@ -77,9 +83,13 @@ func TestShapes(t *testing.T) {
 		{"enforce in the config", "on_request: [{type: deny, config: {enforce: false, status_code: 401}}]", []string{"request deny(shadow)"}},
 		{"enforce beside the config", "on_request: [{actions: [{type: deny, enforce: false}, {type: deny}]}]", []string{"request deny(shadow) deny"}},
 		{"shadow", "on_request: [{mode: shadow, actions: [{type: deny}]}]", []string{"request deny shadow"}},
-		{"merge keys and anchors", "on_request:\n- &a {name: a, actions: [{type: deny}]}\n- {<<: *a, name: b}", []string{"request a deny", "request b deny"}},
+		{"merge keys and anchors", "on_response:\n- &a {name: a, actions: [{type: log, config: {metadata: {}}}]}\n- {<<: *a, name: b}", []string{"response a log continue", "response b log continue"}},
 		{"json", `{"on_request":[{"actions":[{"type":"deny","config":{"message":"\u00e9\ud83d\ude00"}}]}]}`, []string{"request deny"}},
 		{"windows line ends and a byte order mark", "\uFEFFon_request:\r\n  - type: deny\r\n", []string{"request deny"}},
+		{
+			"rules on connections", "on_tcp_connect: [{expressions: [\"conn.client_port > 0\"], actions: [{type: restrict-ips, config: {allow: [10.0.0.0/8]}}]}]",
+			[]string{"connect when restrict-ips"},
+		},
 		{"trace", "on_response: [{expressions: [\"actions.ngrok.ai_gateway.status == 'x'\"], actions: [{type: log, config: {metadata: {}}}]}]", []string{"response when log continue", "traced"}},
 	}
 	for _, tt := range tests {
@@ -127,9 +137,9 @@ on_request:
 		{
 			"what the rule says wins", `
 on_request:
-  - {on_error: continue, actions: [{type: deny}]}
+  - {on_error: continue, expressions: ["req.method == 'PUT'"], actions: [{type: deny}]}
   - {on_error: halt, actions: [{type: log, config: {metadata: {}}}]}
-`, []string{"request deny continue", "request log"},
+`, []string{"request when deny continue", "request log"},
 		},
 	}
 	for _, tt := range tests {
@@ -200,7 +210,7 @@ route:
   name: r
   only_allow_configured_providers: true
   only_allow_configured_models: true
-  model_selection: {strategy: [ai.models, "ai.models.random()"]}
+  model_selection: {strategy: ["ai.models.filter(m, m.known)", "ai.models.random()"]}
   api_key_selection: {strategy: [ai.keys]}
   require: m.known
   max_input_tokens: 1000
@@ -253,7 +263,7 @@ func TestRouteFields(t *testing.T) {
 	}
 	wantRoute := []any{
 		"r", true, true,
-		[]string{"ai.models", "ai.models.random()"},
+		[]string{"ai.models.filter(m, m.known)", "ai.models.random()"},
 		[]string{"ai.keys"},
 		true,
 		int64(1000), int64(10), time.Minute, 30 * time.Second, 1500 * time.Millisecond, 2 * time.Hour,

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 )
 
 var errTooLarge = errors.New("file too large")
@@ -29,7 +32,13 @@ func (r *reader) read(path string, limit int64) ([]byte, error) {
 	if f, ok := r.files[path]; ok {
 		return f.data, f.err
 	}
-	data, err := readBounded(path, limit)
+	var data []byte
+	var err error
+	if filepath.Base(path) == allNames {
+		data, err = listing(filepath.Dir(path))
+	} else {
+		data, err = readBounded(path, limit)
+	}
 	r.put(path, data, err)
 	return data, err
 }
@@ -61,6 +70,48 @@ func readBounded(path string, limit int64) ([]byte, error) {
 		return nil, errTooLarge
 	}
 	return data, nil
+}
+
+// allNames stands for the names of a folder among the files of a load.
+const allNames = "*"
+
+// list returns the names of the policy files of a folder, in order. The listing counts as a file of its own, so that a
+// file that appears is as much of a change as one that is edited.
+func (r *reader) list(dir string) ([]string, error) {
+	data, err := r.read(filepath.Join(dir, allNames), maxDocument)
+	if err != nil || len(data) == 0 {
+		return nil, err
+	}
+	return strings.Split(strings.TrimSuffix(string(data), "\n"), "\n"), nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// listing is the names of the policy files of a folder, a line each.
+func listing(dir string) ([]byte, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("listing: %w", err)
+	}
+	var out []byte
+	for _, e := range entries {
+		name := e.Name()
+		if strings.HasPrefix(name, ".") || !isPolicyName(name) {
+			continue // what mounted configuration and editors keep beside the files
+		}
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.IsDir() {
+			continue
+		}
+		out = append(append(out, name...), '\n')
+	}
+	return out, nil
+}
+
+func isPolicyName(name string) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name))
 }
 
 // hash is the SHA-256 of the one file that was read, or of the hashes of all of them in the order they were read.

@@ -28,24 +28,22 @@ type unit struct {
 	reads, sets map[string]bool
 	guards      bool // it can refuse, rewrite or route
 	onError     engine.OnError
-	response    bool // a rule of on_response
-	index       int  // among the rules of its phase; -1 = a route
+	rules       *[]engine.Rule // of its phase; nil = a route
+	index       int            // among them
 }
 
 func newFlow() *flow {
 	return &flow{
 		set: map[string]bool{}, inactive: map[string]bool{}, ran: map[string]bool{}, actions: map[string]bool{},
-		current: newUnit(-1),
+		current: newUnit(),
 	}
 }
 
-func newUnit(index int) *unit {
-	return &unit{reads: map[string]bool{}, sets: map[string]bool{}, index: index}
-}
+func newUnit() *unit { return &unit{reads: map[string]bool{}, sets: map[string]bool{}} }
 
 // begin starts a unit; everything compiled until the next one belongs to it.
-func (f *flow) begin(index int) *unit {
-	f.current = newUnit(index)
+func (f *flow) begin() *unit {
+	f.current = newUnit()
 	f.units = append(f.units, f.current)
 	return f.current
 }
@@ -92,7 +90,7 @@ func (f *flow) readActions() []string {
 
 // resolve decides what a failure does in the rules that do not say: halt where the rule can refuse, rewrite or route, or
 // sets what such a rule reads, directly or through other rules; go on elsewhere.
-func (f *flow) resolve(request, response []engine.Rule) {
+func (f *flow) resolve() {
 	needed := map[string]bool{}
 	halts := func(u *unit) bool {
 		if u.guards {
@@ -118,17 +116,13 @@ func (f *flow) resolve(request, response []engine.Rule) {
 		}
 	}
 	for _, u := range f.units {
-		if u.index < 0 || u.onError != engine.OnErrorDefault {
+		if u.rules == nil || u.onError != engine.OnErrorDefault {
 			continue
 		}
 		mode := engine.OnErrorContinue
 		if halts(u) {
 			mode = engine.OnErrorHalt
 		}
-		if u.response {
-			response[u.index].OnError = mode
-		} else {
-			request[u.index].OnError = mode
-		}
+		(*u.rules)[u.index].OnError = mode
 	}
 }

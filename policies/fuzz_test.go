@@ -11,9 +11,10 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"weir/engine/diag"
+	"weir/providers"
 )
 
-// seeds are the policies of the golden archives and every yaml block of the pages of actions and of the reference.
+// seeds are the policies of the golden archives and of parts of the corpus and every yaml block of the pages of actions and of the reference.
 func seeds(f *testing.F) []string {
 	f.Helper()
 	var out []string
@@ -21,13 +22,17 @@ func seeds(f *testing.F) []string {
 	if err != nil {
 		f.Fatal(err)
 	}
+	// one theme of the corpus is enough where its policies differ in one expression: seeds are read anew for every run
+	for _, theme := range []string{"shapes", "templates", "rules", "broken-documents", "broken-rules"} {
+		archives = append(archives, "testdata/corpus/"+theme+".txtar")
+	}
 	for _, path := range archives {
 		a, err := txtar.ParseFile(path)
 		if err != nil {
 			f.Fatal(err)
 		}
 		for _, file := range a.Files {
-			if strings.HasPrefix(file.Name, "policy.") {
+			if isPolicyName(file.Name) {
 				out = append(out, string(file.Data))
 			}
 		}
@@ -65,12 +70,16 @@ func FuzzCompile(f *testing.F) {
 	}
 	f.Add("a: &a [x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b]\nd: [*c, *c]")
 	opts := testOptions()
+	opts.Catalog, opts.Providers = corpusCatalog(), providers.Registry()
 	f.Fuzz(func(t *testing.T, text string) {
 		_, diags := Compile(Input{Path: "p.yaml", Text: []byte(text)}, opts)
 		src := diag.NewSource("p.yaml", strings.TrimPrefix(text, "\uFEFF"))
 		lines := strings.Count(text, "\n") + 1
 		for i := range diags {
 			d := &diags[i]
+			if d.Pos.File != src.Name() {
+				continue // of a file that it includes
+			}
 			for _, p := range []diag.Pos{d.Pos, d.End} {
 				if p.Line < 0 || p.Line > lines || p.IsValid() && (p.Col < 1 || p.Col > len(src.Line(p.Line))+2) {
 					t.Errorf("got a place outside the file: %+v in %s", p, d)

@@ -19,13 +19,14 @@ type object struct {
 	n     *engine.Node
 	what  string
 	known []string
+	wrong bool // it is no mapping, which has been reported: nothing is missing in it
 }
 
 // object begins to read a mapping; a node of another kind is reported and read as empty.
 func (c *compiler) object(n *engine.Node, what string) *object {
 	if n.Kind != engine.NodeMap {
 		c.errorf(n, "wrong_type", "", "%s must be a mapping, got %s", what, n.Describe())
-		return &object{c: c, n: &engine.Node{Kind: engine.NodeMap, Pos: n.Pos, End: n.End}, what: what}
+		return &object{c: c, n: &engine.Node{Kind: engine.NodeMap, Pos: n.Pos, End: n.End}, what: what, wrong: true}
 	}
 	return &object{c: c, n: n, what: what}
 }
@@ -39,9 +40,16 @@ func (o *object) close() {
 	}
 }
 
+// skip takes a key for known: somebody else has read it or reported it.
+func (o *object) skip(name string) {
+	if !slices.Contains(o.known, name) {
+		o.known = append(o.known, name)
+	}
+}
+
 // get returns the value of a key, nil where it is missing or null.
 func (o *object) get(name string) *engine.Node {
-	o.known = append(o.known, name)
+	o.skip(name)
 	n := o.n.Get(name)
 	if n == nil || n.Kind == engine.NodeNull {
 		return nil
@@ -60,7 +68,8 @@ func (o *object) filled(name string) *engine.Node {
 	return n
 }
 
-func (o *object) wrong(n *engine.Node, name, want string) {
+// mistyped reports a value that is of another type than its field.
+func (o *object) mistyped(n *engine.Node, name, want string) {
 	o.c.errorf(n, "wrong_type", "", "%q must be %s, got %s", name, want, n.Describe())
 }
 
@@ -76,7 +85,7 @@ func (o *object) str(name string) string {
 // plain reads a scalar as text and refuses ${...}, which would be taken literally.
 func (o *object) plain(n *engine.Node, name string) string {
 	if n.Kind != engine.NodeScalar {
-		o.wrong(n, name, "a string")
+		o.mistyped(n, name, "a string")
 		return ""
 	}
 	if strings.Contains(n.Text.Value, "${") {
@@ -88,6 +97,9 @@ func (o *object) plain(n *engine.Node, name string) string {
 // must is str for a field that has to be there.
 func (o *object) must(name string) string {
 	s := o.str(name)
+	if o.wrong {
+		return ""
+	}
 	if n := o.n.Get(name); n == nil || n.Kind == engine.NodeNull || n.Kind == engine.NodeScalar && s == "" {
 		at := o.n
 		if n != nil {
@@ -117,7 +129,11 @@ func (o *object) list(name string) []*engine.Node {
 		return nil
 	}
 	if n.Kind != engine.NodeList {
-		o.wrong(n, name, "a list")
+		hint := ""
+		if n.Kind == engine.NodeScalar {
+			hint = "write [...] around it"
+		}
+		o.c.errorf(n, "wrong_type", hint, "%q must be a list, got %s", name, n.Describe())
 		return nil
 	}
 	return n.Items
@@ -130,7 +146,7 @@ func (o *object) boolean(name string) bool {
 	}
 	v, ok := n.Value.(bool)
 	if !ok {
-		o.wrong(n, name, "true or false")
+		o.mistyped(n, name, "true or false")
 	}
 	return v
 }
@@ -143,7 +159,7 @@ func (o *object) integer(name string, most int64) int64 {
 	}
 	v, ok := n.Value.(int64)
 	if !ok {
-		o.wrong(n, name, "a whole number")
+		o.mistyped(n, name, "a whole number")
 		return 0
 	}
 	if v < 1 || v > most {
@@ -166,7 +182,7 @@ func (o *object) price(name string) *float64 {
 	case float64:
 		v = x
 	default:
-		o.wrong(n, name, "a number")
+		o.mistyped(n, name, "a number")
 		return nil
 	}
 	if v < 0 {
@@ -181,7 +197,7 @@ func (o *object) duration(name string) time.Duration {
 		return 0
 	}
 	if n.Kind != engine.NodeScalar {
-		o.wrong(n, name, "a duration such as 30s")
+		o.mistyped(n, name, "a duration such as 30s")
 		return 0
 	}
 	d, err := engine.ParseDuration(n.Text.Value)
@@ -207,7 +223,7 @@ func (o *object) word(name string, words ...string) int {
 		return 0
 	}
 	if n.Kind != engine.NodeScalar {
-		o.wrong(n, name, "one of "+strings.Join(words, ", "))
+		o.mistyped(n, name, "one of "+strings.Join(words, ", "))
 		return 0
 	}
 	i := slices.Index(words, n.Text.Value)
@@ -225,7 +241,7 @@ func (o *object) metadata(name string) map[string]any {
 		return nil
 	}
 	if n.Kind != engine.NodeMap {
-		o.wrong(n, name, "a mapping")
+		o.mistyped(n, name, "a mapping")
 		return nil
 	}
 	return n.Map()

@@ -4,6 +4,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"weir/engine"
+	"weir/engine/catalog"
 	"weir/engine/diag"
 )
 
@@ -25,6 +26,12 @@ type Options struct {
 	Secrets []Source
 	// Build makes the plan from what was compiled; diagnostics that are errors stop the load.
 	Build func(engine.PlanConfig) (*engine.Plan, diag.List)
+	// Catalog and Providers are the models and the built-in providers that strategies are tried on, so that one that can
+	// leave no model is reported. Without a catalog none is.
+	Catalog   *catalog.Catalog
+	Providers []engine.ProviderSpec
+	// Services gives actions what they need beyond their configuration, by the name of the policy; nil = none.
+	Services func(plan string) engine.Services
 	// Log gets one line for each load.
 	Log zerolog.Logger
 }

@@ -1,7 +1,6 @@
 package policies
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -19,11 +18,10 @@ const (
 	maxProviderConns = 65_535
 )
 
-// providers reads providers: of the document or of one route.
-func (c *compiler) providers(o *object) []engine.ProviderConfig {
+// providers reads providers: of a document or of one route.
+func (c *compiler) providers(o *object, taken *names) []engine.ProviderConfig {
 	items := o.list("providers")
 	out := make([]engine.ProviderConfig, 0, len(items))
-	taken := names{c: c, code: "duplicate_provider", what: "provider"}
 	for _, item := range items {
 		p := c.provider(c.object(item, "a provider"))
 		taken.take(item, p.ID, p.IDAliases)
@@ -36,12 +34,12 @@ func (c *compiler) providers(o *object) []engine.ProviderConfig {
 type names struct {
 	c          *compiler
 	code, what string
-	seen       map[string]int
+	seen       map[string]diag.Pos
 }
 
 func (s *names) take(n *engine.Node, id string, aliases []string) {
 	if s.seen == nil {
-		s.seen = map[string]int{}
+		s.seen = map[string]diag.Pos{}
 	}
 	for i, name := range append([]string{id}, aliases...) {
 		key := strings.ToLower(name)
@@ -52,11 +50,11 @@ func (s *names) take(n *engine.Node, id string, aliases []string) {
 		if list := n.Get("id_aliases"); i > 0 && list != nil {
 			at = list.Items[i-1]
 		}
-		if line, dup := s.seen[key]; dup {
-			s.c.errorf(at, s.code, fmt.Sprintf("it is first used in line %d", line), "the %s %q is there twice", s.what, name)
+		if first, dup := s.seen[key]; dup {
+			s.c.errorf(at, s.code, "it is first used in "+place(first, at.Pos), "the %s %q is there twice", s.what, name)
 			continue
 		}
-		s.seen[key] = at.Pos.Line
+		s.seen[key] = at.Pos
 	}
 }
 
@@ -111,10 +109,11 @@ func (c *compiler) apiKeys(o *object) []engine.KeyConfig {
 		key := engine.KeyConfig{Pos: item.Pos, Weight: int(k.integer("weight", maxWeight))}
 		n := k.get("value")
 		switch {
+		case k.wrong:
 		case n == nil:
 			c.errorf(item, "missing_field", "", "an API key needs \"value\"")
 		case n.Kind != engine.NodeScalar:
-			k.wrong(n, "value", "a string")
+			k.mistyped(n, "value", "a string")
 		case strings.TrimSpace(n.Text.Value) == "":
 			c.errorf(n, "empty_secret", "", "an API key cannot be empty")
 		default:
@@ -198,7 +197,7 @@ func (c *compiler) params(o *object, field string) []string {
 			name = p.must("name")
 			p.close()
 		default:
-			o.wrong(item, field, "a list of names")
+			o.mistyped(item, field, "a list of names")
 		}
 		if name != "" && !slices.Contains(out, name) {
 			out = append(out, name)

@@ -29,13 +29,14 @@ func (c *compiler) routes(n *engine.Node) {
 		items = n.Items
 	}
 	for _, item := range items {
-		u := c.flow.begin(-1)
+		u := c.flow.begin()
 		u.guards = true
 		o := c.object(item, "a route rule")
 		name := o.str("name")
 		c.uniqueName(ruleShape{node: item, name: name})
-		conditions := c.expressions(o)
-		r := engine.RouteConfig{Pos: item.Pos, Name: name, When: c.when(vars.PhaseRoute, conditions)}
+		when, t := c.conditions(vars.PhaseRoute, c.expressions(o))
+		c.reach.takes(c, item, t)
+		r := engine.RouteConfig{Pos: item.Pos, Name: name, When: when}
 		c.route(o, &r)
 		c.out.cfg.Routes = append(c.out.cfg.Routes, r)
 	}
@@ -43,8 +44,8 @@ func (c *compiler) routes(n *engine.Node) {
 
 // aiGateway compiles an ai-gateway action, whose config is a route rule.
 func (b *ruleBuilder) aiGateway(at, config, enforce *engine.Node) {
-	if b.phase != vars.PhaseRequest {
-		b.errorf(at, "wrong_phase", "it may stand in on_request", "ai-gateway cannot stand in %s", b.phase)
+	if b.takes != vars.PhaseRequest {
+		b.errorf(at, "wrong_phase", "it may stand in on_request", "ai-gateway cannot stand in %s", b.takes)
 		return
 	}
 	if enforce != nil || b.shape.mode == engine.ModeShadow {
@@ -60,7 +61,7 @@ func (b *ruleBuilder) aiGateway(at, config, enforce *engine.Node) {
 	o := b.object(config, "the config of ai-gateway")
 	b.route(o, r)
 	if r.OnError != engine.OnErrorContinue {
-		b.ended = actionAIGateway
+		b.ended, b.endedAt = actionAIGateway, at.Pos
 	}
 	b.flow.setResult(resultAIGateway)
 	b.rule.Actions = append(b.rule.Actions, engine.RuleAction{Name: actionAIGateway, Pos: at.Pos, Action: engine.NewRouteAction(r)})
@@ -68,17 +69,18 @@ func (b *ruleBuilder) aiGateway(at, config, enforce *engine.Node) {
 
 // route reads the fields of a route rule beyond its name and expressions.
 func (c *compiler) route(o *object, r *engine.RouteConfig) {
-	r.Providers = c.providers(o)
+	r.Providers = c.providers(o, &names{c: c, code: "duplicate_provider", what: "provider"})
 	r.OnlyConfiguredProviders = o.boolean("only_allow_configured_providers")
 	r.OnlyConfiguredModels = o.boolean("only_allow_configured_models")
 	c.strategies(o, r)
 	if n := o.get("require"); n != nil {
-		if p, diags := c.env.ModelPredicate(n.Text); len(diags) > 0 || n.Kind != engine.NodeScalar {
+		if p, diags := c.env.ModelPredicate(n.Text); diags.HasErrors() || n.Kind != engine.NodeScalar {
 			if n.Kind != engine.NodeScalar {
-				o.wrong(n, "require", "an expression")
+				o.mistyped(n, "require", "an expression")
 			}
 			c.take(diags, n)
 		} else {
+			c.take(diags, n)
 			r.Require = p
 		}
 	}
@@ -103,18 +105,23 @@ func (c *compiler) route(o *object, r *engine.RouteConfig) {
 	if n := o.get("keys"); n != nil {
 		r.Keys = engine.KeysMode(1 + o.word("keys", "configured", "client")) //nolint:gosec // one of two
 	}
+	c.renamedKeys(o, routeKeys())
 	o.close()
 }
 
 func (c *compiler) strategies(o *object, r *engine.RouteConfig) {
-	for _, n := range c.strategyTexts(o, "model_selection") {
+	models, keys := c.strategyTexts(o, "model_selection"), c.strategyTexts(o, "api_key_selection")
+	c.shadowed(models, "ai.models")
+	c.shadowed(keys, "ai.keys")
+	for _, n := range models {
 		s, diags := c.env.Strategy(n.Text)
 		c.take(diags, n)
 		if !diags.HasErrors() {
+			c.empty(n, s, r)
 			r.Strategies, r.StrategyTexts = append(r.Strategies, s), append(r.StrategyTexts, n.Text.Value)
 		}
 	}
-	for _, n := range c.strategyTexts(o, "api_key_selection") {
+	for _, n := range keys {
 		s, diags := c.env.KeyStrategy(n.Text)
 		c.take(diags, n)
 		if !diags.HasErrors() {
@@ -132,8 +139,11 @@ func (c *compiler) strategyTexts(o *object, name string) []*engine.Node {
 	}
 	s := c.object(n, name)
 	items := s.list("strategy")
+	if list := s.get("strategy"); list != nil && list.Kind == engine.NodeScalar {
+		items = []*engine.Node{list} // reported, and compiled all the same so that everything is told at once
+	}
 	s.close()
-	if len(items) == 0 && n.Kind == engine.NodeMap {
+	if len(items) == 0 && !s.wrong {
 		c.errorf(n, "empty_value", "leave "+name+" out where there is nothing to choose", "%s has no strategy", name)
 	}
 	return slices.DeleteFunc(slices.Clone(items), func(item *engine.Node) bool {
@@ -158,7 +168,7 @@ func (c *compiler) failover(o *object) engine.Failover {
 	}
 	if on := f.get("on"); on != nil {
 		if on.Kind != engine.NodeScalar {
-			f.wrong(on, "on", "an expression")
+			f.mistyped(on, "on", "an expression")
 		} else {
 			out.On = c.when(vars.PhaseFailover, []*engine.Node{on})
 		}
@@ -174,7 +184,7 @@ func (c *compiler) templates(o *object, name string, check func(string) error) [
 		return nil
 	}
 	if n.Kind != engine.NodeMap {
-		o.wrong(n, name, "a mapping")
+		o.mistyped(n, name, "a mapping")
 		return nil
 	}
 	c.bounded(n, name)
@@ -217,7 +227,7 @@ func (c *compiler) body(o *object) []engine.BodyField {
 		return nil
 	}
 	if n.Kind != engine.NodeMap {
-		o.wrong(n, "body", "a mapping")
+		o.mistyped(n, "body", "a mapping")
 		return nil
 	}
 	c.bounded(n, "body")

@@ -19,6 +19,7 @@ type ruleShape struct {
 	onError     engine.OnError
 	mode        engine.Mode
 	onStream    *engine.Node
+	broken      bool // something in it is wrong, so that nothing follows from what it leaves out
 }
 
 // shapes reads the rules of a phase: a list of rules, a single rule in place of the list, and bare actions in place of
@@ -33,6 +34,10 @@ func (c *compiler) shapes(n *engine.Node, key string) []ruleShape {
 	}
 	out := make([]ruleShape, 0, len(items))
 	for _, item := range items {
+		if item.Kind == engine.NodeNull {
+			c.errorf(item, "empty_value", "take the dash out, or write a rule", "a rule of %s has no value", key)
+			continue
+		}
 		if item.Kind != engine.NodeMap {
 			c.errorf(item, "wrong_type", "", "a rule of %s must be a mapping, got %s", key, item.Describe())
 			continue
@@ -47,6 +52,7 @@ func (c *compiler) shapes(n *engine.Node, key string) []ruleShape {
 }
 
 func (c *compiler) shape(n *engine.Node, key string) ruleShape {
+	before := len(c.diags)
 	o := c.object(n, "a rule")
 	s := ruleShape{node: n, name: o.str("name"), expressions: c.expressions(o)}
 	s.onError = onErrorWord(o)
@@ -64,9 +70,11 @@ func (c *compiler) shape(n *engine.Node, key string) ruleShape {
 	case actions.Kind == engine.NodeList:
 		s.actions = actions.Items
 	default:
-		o.wrong(actions, "actions", "a list")
+		o.mistyped(actions, "actions", "a list")
 	}
+	c.renamedKeys(o, ruleKeys())
 	o.close()
+	s.broken = c.diags[before:].HasErrors()
 	return s
 }
 
@@ -129,23 +137,29 @@ func (c *compiler) take(diags diag.List, n *engine.Node) {
 	}
 }
 
-// rules compiles the rules of a phase in the order they run.
-func (c *compiler) rules(n *engine.Node, key string, phase vars.Phase) {
-	for _, s := range c.shapes(n, key) {
+// ruleSite is where rules stand: the key of their phase, what their expressions may read, and which actions may stand there.
+type ruleSite struct {
+	key   string
+	phase vars.Phase
+	takes vars.Phase
+}
+
+// rules compiles rules of a phase in the order they run, and adds them to those of the phase.
+func (c *compiler) rules(n *engine.Node, site ruleSite, rules *[]engine.Rule) {
+	for _, s := range c.shapes(n, site.key) {
 		c.uniqueName(s)
-		rules := &c.out.cfg.OnRequest
-		if phase == vars.PhaseResponse {
-			rules = &c.out.cfg.OnResponse
-		}
-		u := c.flow.begin(len(*rules))
-		u.onError, u.response = s.onError, phase == vars.PhaseResponse
+		c.reach.runs(c, s)
+		u := c.flow.begin()
+		u.onError, u.rules, u.index = s.onError, rules, len(*rules)
 		r := engine.Rule{Name: s.name, Pos: s.node.Pos, OnError: s.onError, Mode: s.mode}
-		r.When = c.when(phase, s.expressions)
-		b := &ruleBuilder{compiler: c, shape: s, rule: &r, unit: u, phase: phase}
+		when, t := c.conditions(site.phase, s.expressions)
+		r.When = when
+		b := &ruleBuilder{compiler: c, shape: s, rule: &r, unit: u, ruleSite: site}
 		for _, a := range s.actions {
 			b.action(a)
 		}
 		b.finish()
+		c.reach.past(b, t)
 		*rules = append(*rules, r)
 	}
 }
@@ -155,7 +169,7 @@ func (c *compiler) uniqueName(s ruleShape) {
 		return
 	}
 	if first, dup := c.names[s.name]; dup {
-		c.warnf(s.node.Get("name"), "duplicate_name", "", "another rule is called %q, in line %d", s.name, first.Line)
+		c.warnf(s.node.Get("name"), "duplicate_name", "", "another rule is called %q, in %s", s.name, place(first, s.node.Pos))
 		return
 	}
 	c.names[s.name] = s.node.Pos

@@ -121,6 +121,7 @@ type vault struct {
 	sources []Source
 	files   *reader
 	values  []string
+	spans   map[lineOf][]span
 	asked   map[string]secret
 }
 

@@ -28,8 +28,9 @@ const (
 // Watcher reloads stores when one of their files changes. It watches folders and every link on the way, not files: editors
 // put a new file in place of the old one, and mounted configuration swaps a link.
 type Watcher struct {
-	stores []*Store
-	log    zerolog.Logger
+	files   func() []string
+	changed func(context.Context)
+	log     zerolog.Logger
 
 	quiet, longest, poll time.Duration
 
@@ -40,7 +41,23 @@ type Watcher struct {
 
 // NewWatcher makes a watcher of the stores' files.
 func NewWatcher(log zerolog.Logger, stores ...*Store) *Watcher {
-	return &Watcher{stores: stores, log: log, quiet: watchQuiet, longest: watchLongest, poll: watchPoll}
+	files := func() []string {
+		var out []string
+		for _, s := range stores {
+			out = append(out, s.watched()...)
+		}
+		return out
+	}
+	return newWatcher(log, files, func(ctx context.Context) {
+		for _, s := range stores {
+			_ = s.Reload(ctx) // the store logs it and keeps it for its status
+		}
+	})
+}
+
+// newWatcher makes a watcher that calls changed for changes of the files, which are asked for again behind every call.
+func newWatcher(log zerolog.Logger, files func() []string, changed func(context.Context)) *Watcher {
+	return &Watcher{files: files, changed: changed, log: log, quiet: watchQuiet, longest: watchLongest, poll: watchPoll}
 }
 
 // Run watches until the context ends. Reloads that fail are logged by their store and change nothing.
@@ -105,13 +122,12 @@ func (w *Watcher) matters(e fsnotify.Event) bool {
 	if _, ok := w.folders[name]; ok {
 		return true
 	}
-	return w.folders[filepath.Dir(name)][filepath.Base(name)]
+	names := w.folders[filepath.Dir(name)]
+	return names[filepath.Base(name)] || names[allNames]
 }
 
 func (w *Watcher) reload(ctx context.Context) {
-	for _, s := range w.stores {
-		_ = s.Reload(ctx) // the store logs it and keeps it for its status
-	}
+	w.changed(ctx)
 	w.follow()
 }
 
@@ -119,10 +135,8 @@ func (w *Watcher) reload(ctx context.Context) {
 // again.
 func (w *Watcher) follow() {
 	want := map[string]map[string]bool{}
-	for _, s := range w.stores {
-		for _, file := range s.watched() {
-			addPlaces(file, want)
-		}
+	for _, file := range w.files() {
+		addPlaces(file, want)
 	}
 	watched := w.notify.WatchList()
 	for _, folder := range watched {

@@ -19,15 +19,16 @@ const (
 	// maxDocument bounds a policy file. The largest policies in use are some tens of kilobytes, and YAML parsers can be
 	// made to work very long for each byte.
 	maxDocument = 1 << 20
-	// maxNodes bounds a document after its aliases are expanded: a thousand models with every field set stay below half
+	// maxNodes bounds a policy after its aliases are expanded: a thousand models with every field set stay below half
 	// of it, and documents made to explode pass it at once.
 	maxNodes = 100_000
 	// maxDepth is far beyond what any field needs and far below what recursion over the document can take.
 	maxDepth = 64
 )
 
-// decode reads the text of a document. The node is nil where it cannot be used at all.
-func decode(src *diag.Source) (*engine.Node, diag.List) {
+// decode reads the text of a document. The node is nil where it cannot be used at all. The count is of the nodes of all
+// documents of the policy so far.
+func decode(src *diag.Source, count *int) (*engine.Node, diag.List) {
 	if d, bad := checkText(src); bad {
 		return nil, diag.List{d}
 	}
@@ -42,8 +43,9 @@ func decode(src *diag.Source) (*engine.Node, diag.List) {
 			Message: "the document is empty", Hint: "a policy without rules is written {}",
 		}}
 	}
-	b := &builder{src: src, cursor: cursor{text: src.Text(), line: 1, col: 1}, masked: masked, built: map[*yaml.Node]built{}}
+	b := &builder{src: src, cursor: cursor{text: src.Text(), line: 1, col: 1}, masked: masked, built: map[*yaml.Node]built{}, count: *count}
 	n := b.build(doc.Content[0], 1).node
+	*count = b.count
 	return n, b.diags
 }
 
@@ -127,6 +129,14 @@ func yamlDiagnostic(src *diag.Source, err error) diag.Diagnostic {
 			line, hint = line+1, "in or behind the value that begins here"
 		}
 	}
+	if m := regexp.MustCompile(`^unknown anchor '(.+)' referenced$`).FindStringSubmatch(message); m != nil {
+		if at := strings.Index(src.Text(), "*"+m[1]); at >= 0 {
+			return diag.Diagnostic{
+				Pos: src.Pos(at), End: src.Pos(at + 1 + len(m[1])), Code: "bad_yaml", Message: "there is no anchor &" + m[1] + " before this alias",
+				Hint: "quote it where it is text",
+			}
+		}
+	}
 	last := strings.Count(src.Text(), "\n") + 1
 	pos := diag.Pos{File: src.Name(), Line: min(max(line, 1), last), Col: 1}
 	shown := src.Line(pos.Line)
@@ -169,7 +179,7 @@ func (b *builder) room(y *yaml.Node, size int) bool {
 	}
 	if !b.full {
 		b.full = true
-		b.report(b.pos(y), diag.Pos{}, "too_large", "", "the document has more than %d values once its aliases are expanded", maxNodes)
+		b.report(b.pos(y), diag.Pos{}, "too_large", "", "the policy has more than %d values once its aliases are expanded", maxNodes)
 	}
 	return false
 }

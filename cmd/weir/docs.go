@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"weir/actions"
 	"weir/engine"
 	"weir/engine/catalog"
+	"weir/policies/editor"
 	"weir/providers"
 	"weir/server"
 )
@@ -26,6 +28,7 @@ const generated = "<!-- Written by 'weir docs'. Edit its source, not this page. 
 func (c *docsCmd) Run(a *app) error {
 	pages := map[string]string{
 		"cel.md": celReference(), "errors.md": errorsPage(), "config.md": server.ConfigDoc(),
+		"diagnostics.md": diagnosticsPage(),
 	}
 	models, err := catalog.Load()
 	if err != nil {
@@ -35,7 +38,7 @@ func (c *docsCmd) Run(a *app) error {
 	specs := actions.Registry()
 	pages["actions/README.md"] = actionsPage(specs)
 	for i := range specs {
-		pages["actions/"+specs[i].Name+".md"] = specs[i].Doc
+		pages["actions/"+specs[i].Name+".md"] = linkNames(specs[i].Doc)
 	}
 	vendors := providers.Registry()
 	pages["providers/README.md"] = providersPage(vendors)
@@ -47,12 +50,28 @@ func (c *docsCmd) Run(a *app) error {
 			return err
 		}
 	}
+	schema, err := editor.Schema(specs)
+	if err != nil {
+		return fmt.Errorf("making the schema: %w", err)
+	}
+	if err := write(filepath.Join(c.Dir, "schema", "policy.schema.json"), string(schema)); err != nil {
+		return err
+	}
 	for _, dir := range []string{"actions", "providers"} {
 		if err := c.removeStale(dir, pages); err != nil {
 			return err
 		}
 	}
 	return a.printf("%d pages in %s\n", len(pages), c.Dir)
+}
+
+// pageLink is a link to a page beside the one that it stands in.
+var pageLink = regexp.MustCompile(`\]\([a-z_]+\.md\)`)
+
+// linkNames makes links between the pages of actions, which are named as source files are, lead to the pages in docs, which
+// are named as actions are.
+func linkNames(text string) string {
+	return pageLink.ReplaceAllStringFunc(text, func(link string) string { return strings.ReplaceAll(link, "_", "-") })
 }
 
 // write writes a page unless it is there already, so that its time tells when it changed.

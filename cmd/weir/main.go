@@ -33,6 +33,8 @@ type commands struct {
 	Sim     simCmd     `cmd:"" help:"Run simulated providers, for demos and tests."`
 	Catalog catalogCmd `cmd:"" help:"Look at the catalog of models, or import one."`
 	Docs    docsCmd    `cmd:"" help:"Write the generated reference."`
+	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of policies, for editors."`
+	LSP     lspCmd     `cmd:"" name:"lsp" help:"Serve an editor: the language server of policies, on standard input and output."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

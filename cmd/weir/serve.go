@@ -122,11 +122,14 @@ func (c *serveCmd) load(a *app, config *server.Config, p *parts, log zerolog.Log
 		}
 		return p.runtime.NewPlan(cfg)
 	}
+	loaded := map[string]*policies.Store{}
+	p.runtime.SetEndpoints(gatewayEndpoints(config, loaded))
 	for i := range config.Endpoints {
 		e := &config.Endpoints[i]
 		s := policies.NewStore(policies.Input{Path: e.Policy}, policies.Options{
-			Name: e.ID, Actions: actions.Registry(), Secrets: p.secrets, Build: build, Log: log,
+			Name: e.ID, Actions: actions.Registry(), Secrets: p.secrets, Build: build, Services: p.runtime.Services, Log: log,
 		})
+		loaded[e.ID] = s
 		err := s.Reload(context.Background())
 		if diags := s.Status().Diagnostics; len(diags) > 0 {
 			a.warnf("%s\n", diags.Error())

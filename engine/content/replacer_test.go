@@ -317,3 +317,38 @@ func TestTooLong(t *testing.T) {
 		t.Errorf("message: got %v, want %v", err, ErrTooLong)
 	}
 }
+
+// TestMaskGoesOn checks that the rest of a text that was longer than the longest match is masked too: a key of a thousand
+// characters must not leave from its twentieth on. What stands behind the match leaves.
+func TestMaskGoesOn(t *testing.T) {
+	key := "sk-" + strings.Repeat("a", 1000)
+	tests := []struct{ name, from, to, text, want string }{
+		{"a word", `sk-\w+`, "", "key " + key + " end", "key  end"},
+		{"between edges", `\bsk-\w+\b`, "", "key " + key + ". sk-a end", "key .  end"},
+		{"to the end", `(?s)sk-.*`, "", "key " + key + " end", "key "},
+		{"groups of what was masked", `(sk)-(\w+)`, "$1", "key " + key + " sk-b end", "key sk sk end"},
+		{"something else in between", `sk-\w+|end`, "", "key " + key + " end.", "key  ."},
+	}
+	for _, tt := range tests {
+		for _, size := range []int{1, 7, 64, 5000} {
+			r := NewReplacer(compile(t, Replacement{From: tt.from, To: tt.to, MaxLength: 20}), wire.AllTextKinds)
+			ch := wire.TextChannel{Slot: 1, Kind: wire.TextAssistant}
+			var got []byte
+			for rest := tt.text; rest != ""; {
+				n := min(size, len(rest))
+				var (
+					held int
+					err  error
+				)
+				if got, held, err = r.Feed(got, ch, []byte(rest[:n])); err != nil || held > 25 {
+					t.Fatalf("%s: got %v and %d bytes held", tt.name, err, held)
+				}
+				rest = rest[n:]
+			}
+			got, err := r.End(got, ch)
+			if err != nil || string(got) != tt.want {
+				t.Errorf("%s in pieces of %d: got %q and %v, want %q", tt.name, size, got, err, tt.want)
+			}
+		}
+	}
+}

@@ -36,6 +36,17 @@ func (t *threads) group(i int) []int {
 	return t.groups[i*t.width : (i+1)*t.width : (i+1)*t.width]
 }
 
+// rebase has all threads begin at pos, without what their groups held before it.
+func (t *threads) rebase(pos int) {
+	for i := range t.len() {
+		group := t.group(i)
+		for j := range group {
+			group[j] = -1
+		}
+		group[0] = pos
+	}
+}
+
 // growth adds threads to a list with all that they lead to without a character; a place is added once.
 type growth struct {
 	group []int // of the thread that is added
@@ -175,7 +186,8 @@ func (w *window) open() int {
 	return from
 }
 
-// undecided masks or blocks the text that the pattern is undecided about.
+// undecided masks or blocks the text that the pattern is undecided about. What the pattern goes on with belongs to the
+// same text and is masked as well, as a match that begins here.
 func (w *window) undecided() error {
 	if w.p.full == FullBlock {
 		return ErrUndecided
@@ -191,6 +203,6 @@ func (w *window) undecided() error {
 	w.insert(from, w.pos)
 	w.wrote, w.matched = true, false
 	w.sent, w.last, w.search = w.pos, w.pos, w.pos
-	w.ahead.clear()
+	w.ahead.rebase(w.pos)
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -130,19 +131,17 @@ func (w *world) send(text string) error {
 	w.last, w.sent = nil, r.credentials()
 	w.markCalls()
 	host := w.gateway.Addrs()[0]
-	dialer := net.Dialer{Timeout: patience}
-	conn, err := dialer.Dial("tcp", host)
+	conn, from, err := r.deliver(host)
+	if conn != nil {
+		defer func() { _ = conn.Close() }() // the answer was read
+	}
+	if errors.Is(err, errNoAnswer) {
+		w.last = &answer{broken: err}
+	}
 	if err != nil {
-		return fmt.Errorf("calling the gateway: %w", err)
+		return err
 	}
-	defer func() { _ = conn.Close() }() // the answer was read
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		return fmt.Errorf("calling the gateway: %w", err)
-	}
-	if _, err := conn.Write(r.bytes(host)); err != nil {
-		return fmt.Errorf("sending the request: %w", err)
-	}
-	if w.last, err = readAnswer(bufio.NewReader(conn), r.method); err != nil {
+	if w.last, err = readAnswer(from, r.method); err != nil {
 		return err
 	}
 	body := w.last.body
@@ -157,6 +156,39 @@ func (w *world) send(text string) error {
 			strings.Join(names, ", "), names[0])
 	}
 	return w.last.broken
+}
+
+// errNoAnswer says that the gateway closed the connection without a byte.
+var errNoAnswer = errors.New("the connection was closed without an answer")
+
+// deliver sends the request on a connection of its own and waits for the first byte of the answer.
+func (r *request) deliver(host string) (net.Conn, *bufio.Reader, error) {
+	dialer := net.Dialer{Timeout: patience}
+	conn, err := dialer.Dial("tcp", host)
+	if err != nil {
+		return nil, nil, unanswered(err)
+	}
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return conn, nil, fmt.Errorf("calling the gateway: %w", err)
+	}
+	from := bufio.NewReader(conn)
+	if _, err = conn.Write(r.bytes(host)); err == nil {
+		_, err = from.Peek(1)
+	}
+	if err != nil {
+		return conn, nil, unanswered(err)
+	}
+	return conn, from, nil
+}
+
+// unanswered tells a connection that was closed, or reset before it was there, from a gateway that cannot be called.
+func unanswered(err error) error {
+	for _, closed := range []error{io.EOF, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, closed) {
+			return fmt.Errorf("%w: %w", errNoAnswer, err)
+		}
+	}
+	return fmt.Errorf("calling the gateway: %w", err)
 }
 
 func readAnswer(from *bufio.Reader, method string) (*answer, error) {

@@ -151,9 +151,10 @@ func (w *world) load(path string) error {
 		Locate: w.locate, Log: zerolog.Nop(), Now: w.clock.read,
 	})
 	w.policy = path
+	rt.SetEndpoints([]engine.GatewayEndpoint{{ID: endpointID, Plan: func() *engine.Plan { return w.store.Load() }}})
 	w.store = policies.NewStore(policies.Input{Path: path}, policies.Options{
 		Actions: actions.Registry(), Secrets: []policies.Source{policies.EnvSecrets(w.getenv)}, Log: zerolog.Nop(),
-		Build: rt.NewPlan,
+		Build: rt.NewPlan, Services: rt.Services,
 	})
 	if err := w.store.Reload(context.Background()); err != nil {
 		return fmt.Errorf("loading the policy: %w", err)

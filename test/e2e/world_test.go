@@ -111,7 +111,7 @@ func newWorld(t *testing.T, s setup) *world {
 	t.Cleanup(client.Close)
 	rt := engine.NewRuntime(engine.RuntimeOptions{Client: client, Catalog: models, Providers: s.specs, Log: zerolog.Nop()})
 	w.store = policies.NewStore(policies.Input{Path: w.path}, policies.Options{
-		Actions: actions.Registry(), Build: rt.NewPlan, Log: zerolog.Nop(),
+		Actions: actions.Registry(), Build: rt.NewPlan, Services: rt.Services, Log: zerolog.Nop(),
 	})
 	if err := w.store.Reload(t.Context()); err != nil {
 		t.Fatalf("the policy does not load: %v", err)
