@@ -117,7 +117,7 @@ func attemptVars() []Var {
 		{ID: Attempts, Path: "attempts", Type: TypeList, Phases: PhaseFailover | PhaseResponse, Doc: "All attempts so far, the latest last, with the fields of attempt.", Example: "size(attempts) < 4"},
 		{ID: CallerID, Path: "caller.id", Type: TypeString, Phases: phasesHTTP, Doc: `The id of the caller; "" where anonymous.`, Example: "caller.id == 'team-a'"},
 		{ID: CallerName, Path: "caller.name", Type: TypeString, Phases: phasesHTTP, Doc: "The name of the caller.", Example: "caller.name != ''"},
-		{ID: CallerKind, Path: "caller.kind", Type: TypeString, Phases: phasesHTTP, Doc: "access_key, jwt, basic, mtls or anonymous.", Example: "caller.kind == 'anonymous'"},
+		{ID: CallerKind, Path: "caller.kind", Type: TypeString, Phases: phasesHTTP, Doc: "access_key, jwt (also for callers who logged in by openid-connect or oauth), basic, mtls or anonymous.", Example: "caller.kind == 'anonymous'"},
 		{ID: CallerGroups, Path: "caller.groups", Type: TypeStrings, Phases: phasesHTTP, Doc: "The groups of the caller.", Example: "'admins' in caller.groups"},
 		{ID: CallerMetadata, Path: "caller.metadata", Type: TypeMap, Phases: phasesHTTP, Doc: "Metadata of the caller; a missing name is null.", Example: "caller.metadata.plan == 'trial'"},
 	}
