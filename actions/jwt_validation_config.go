@@ -175,15 +175,21 @@ func (a *jwtValidation) checkKeys(c *engine.Config, at []*engine.Node) {
 	}
 }
 
+// oneOrMany is the entries of a list, or the one value that stands in its place.
+func oneOrMany(n *engine.Node) []*engine.Node {
+	switch {
+	case n == nil || n.Kind == engine.NodeNull:
+		return nil
+	case n.Kind == engine.NodeList:
+		return n.Items
+	default:
+		return []*engine.Node{n}
+	}
+}
+
 // mappings reads one mapping or a list of them, and reports keys that are not known.
 func mappings(c *engine.Config, n *engine.Node, name string, known ...string) []*engine.Node {
-	if n == nil || n.Kind == engine.NodeNull {
-		return nil
-	}
-	list := []*engine.Node{n}
-	if n.Kind == engine.NodeList {
-		list = n.Items
-	}
+	list := oneOrMany(n)
 	out := make([]*engine.Node, 0, len(list))
 	for _, item := range list {
 		if item.Kind != engine.NodeMap {
@@ -202,13 +208,7 @@ func mappings(c *engine.Config, n *engine.Node, name string, known ...string) []
 
 // scalarItems reads a string or a list of strings.
 func scalarItems(c *engine.Config, n *engine.Node, name string) []*engine.Node {
-	if n == nil || n.Kind == engine.NodeNull {
-		return nil
-	}
-	list := []*engine.Node{n}
-	if n.Kind == engine.NodeList {
-		list = n.Items
-	}
+	list := oneOrMany(n)
 	out := make([]*engine.Node, 0, len(list))
 	for _, item := range list {
 		if item.Kind != engine.NodeScalar {

@@ -23,7 +23,7 @@ import (
 
 // The corpus is archives of many policies each. NAME.yaml (or .json) is a policy; NAME.run has one line for each request
 // that is made of it, with what comes of it behind an arrow; NAME.want is what is reported where a policy is broken, or
-// loads with warnings. A policy whose first line is "# needs: NAME" is skipped while there is no such action. A file named
+// loads with warnings. A file named
 // secrets holds the secrets of the archive; other files are there to be included.
 //
 // go test ./policies -run TestCorpus -update writes what comes into .run and .want.
@@ -55,9 +55,6 @@ func TestCorpus(t *testing.T) {
 					continue
 				}
 				t.Run(stem, func(t *testing.T) {
-					if missing := missingAction(c.archive.Files[i].Data); missing != "" {
-						t.Skipf("there is no action %s", missing)
-					}
 					if c.policy(t, name, stem) {
 						ran++
 					} else {
@@ -174,16 +171,6 @@ func (c *corpus) policy(t *testing.T, name, stem string) bool {
 	}
 	c.expect(t, run, strings.ReplaceAll(results.String(), "\n ->", "\n->"))
 	return true
-}
-
-// missingAction is the action that a policy needs by its first line, "# needs: NAME", where there is none.
-func missingAction(text []byte) string {
-	line, _, _ := strings.Cut(string(text), "\n")
-	name, ok := strings.CutPrefix(line, "# needs: ")
-	if !ok || slices.ContainsFunc(actions.Registry(), func(s engine.ActionSpec) bool { return s.Name == name }) {
-		return ""
-	}
-	return name
 }
 
 // corpusCatalog is a small catalog that no update of the real one changes.
