@@ -90,9 +90,6 @@ func (d *direct) boolCall(call ast.CallExpr) boolFn {
 	case operators.LogicalNot:
 		return negated(d.bool(args[0]))
 	case operators.LogicalAnd:
-		if f := d.bothEqual(args[0], args[1]); f != nil {
-			return f
-		}
 		return both(d.bool(args[0]), d.bool(args[1]))
 	case operators.LogicalOr:
 		return either(d.bool(args[0]), d.bool(args[1]))

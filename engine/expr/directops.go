@@ -81,19 +81,6 @@ func (d *direct) equalString(a ast.Expr, want string) boolFn {
 	return d.equalDyn(a, want)
 }
 
-// bothEqual compiles a == 'x' && b == 'y' over variables, the commonest rule, to one closure: a policy has many of them, and
-// what each touches in memory counts.
-func (d *direct) bothEqual(left, right ast.Expr) boolFn {
-	a, x, ok1 := d.equalsText(left)
-	b, y, ok2 := d.equalsText(right)
-	if !ok1 || !ok2 {
-		return nil
-	}
-	return func(src Source, _ *catalog.Model) result {
-		return holds(src.Var(a).Str == x && src.Var(b).Str == y)
-	}
-}
-
 // equalsText takes the comparison of a string variable with a constant apart.
 func (d *direct) equalsText(e ast.Expr) (id vars.ID, want string, ok bool) {
 	if e.Kind() != ast.CallKind || e.AsCall().FunctionName() != operators.Equals {

@@ -62,6 +62,7 @@ type Env struct {
 	functions   []string // names of all functions, for suggestions
 	fields      []string // names of all fields, for suggestions
 	activations sync.Pool
+	packed      packed
 
 	// random sources, replaced in tests
 	intn   func(n int) int

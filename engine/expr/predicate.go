@@ -28,7 +28,8 @@ type Predicate struct {
 	isConstant bool
 	constant   bool
 	never      bool
-	only       boolFn // of the one condition there is, nil otherwise
+	quick      quick  // the one condition there is, where it is that simple
+	only       boolFn // the one condition there is, nil where there are more
 	conditions []condition
 	reads      vars.Set
 	headers    []string
@@ -37,7 +38,8 @@ type Predicate struct {
 // Predicate compiles conditions. They are evaluated from left to right up to the first that does not hold; one that fails
 // ends the evaluation with its error. No conditions always hold.
 func (e *Env) Predicate(ph vars.Phase, exprs []Text) (*Predicate, diag.List) {
-	p := &Predicate{isConstant: true, constant: true}
+	p := e.packed.predicate()
+	*p = Predicate{isConstant: true, constant: true}
 	var diags diag.List
 	var all needs
 	headers := make(map[string]struct{})
@@ -63,7 +65,7 @@ func (e *Env) Predicate(ph vars.Phase, exprs []Text) (*Predicate, diag.List) {
 	}
 	p.never = all.never
 	if len(p.conditions) == 1 {
-		p.only = p.conditions[0].direct
+		p.only, p.quick = p.conditions[0].direct, newDirect(p.conditions[0].unit, "").quick()
 	}
 	p.headers = slices.Sorted(maps.Keys(headers))
 	return p, diags
@@ -106,7 +108,10 @@ func (p *Predicate) Match(src Source) (bool, error) {
 	if p.isConstant {
 		return p.constant, nil
 	}
-	if p.only != nil {
+	switch {
+	case p.quick.kind != quickNone:
+		return p.quick.match(src), nil
+	case p.only != nil:
 		if got := p.only(src, nil); got != failed {
 			return got == yes, nil
 		}

@@ -1,0 +1,84 @@
+package expr
+
+import (
+	"sync"
+
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+
+	"weir/engine/vars"
+)
+
+// quick is a condition that compares string variables with constants, which is what most rules do. It is data and not a
+// closure, and stands in its Predicate: where a policy has a hundred rules, what each touches in memory costs more than
+// the comparison.
+type quick struct {
+	kind quickKind
+	a, b vars.ID
+	x, y string
+}
+
+type quickKind uint8
+
+const (
+	quickNone quickKind = iota
+	quickOne            // a == 'x'
+	quickBoth           // a == 'x' && b == 'y'
+)
+
+func (q *quick) match(src Source) bool {
+	return src.Var(q.a).Str == q.x && (q.kind == quickOne || src.Var(q.b).Str == q.y)
+}
+
+// quick takes a condition of that kind apart.
+func (d *direct) quick() quick {
+	e := d.ast.Expr()
+	if a, x, ok := d.equalsText(e); ok {
+		return quick{kind: quickOne, a: a, x: d.env.packed.text(x)}
+	}
+	if e.Kind() != ast.CallKind || e.AsCall().FunctionName() != operators.LogicalAnd {
+		return quick{}
+	}
+	a, x, ok1 := d.equalsText(e.AsCall().Args()[0])
+	b, y, ok2 := d.equalsText(e.AsCall().Args()[1])
+	if !ok1 || !ok2 {
+		return quick{}
+	}
+	return quick{kind: quickBoth, a: a, b: b, x: d.env.packed.text(x), y: d.env.packed.text(y)}
+}
+
+// packed puts what rules need at run time side by side: compiling leaves so much behind that each would otherwise stand
+// in a page of memory of its own.
+type packed struct {
+	mu    sync.Mutex
+	room  []Predicate
+	texts map[string]string
+}
+
+// packedRoom is how many predicates stand in one piece of memory: a policy of usual size needs one.
+const packedRoom = 64
+
+func (p *packed) predicate() *Predicate {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.room) == 0 {
+		p.room = make([]Predicate, packedRoom)
+	}
+	out := &p.room[0]
+	p.room = p.room[1:]
+	return out
+}
+
+// text returns the same memory for equal texts.
+func (p *packed) text(s string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if have, ok := p.texts[s]; ok {
+		return have
+	}
+	if p.texts == nil {
+		p.texts = map[string]string{}
+	}
+	p.texts[s] = s
+	return s
+}
