@@ -260,3 +260,28 @@ func (b elsewhere) Locate(x *Exchange, target string) error {
 	x.Request.Path, x.Request.RawPath, x.Request.API, x.Missing = target, target, wire.OpenAIChat, nil
 	return nil
 }
+
+// TestRulesSeeWhatEarlierOnesChanged: what conditions read is kept from rule to rule, and forgotten once an action has run.
+func TestRulesSeeWhatEarlierOnesChanged(t *testing.T) {
+	f := newFixture(t, newFakeProvider(t, answer(200, chatReply)), nil)
+	on := func(condition string, do doFunc) Rule {
+		return Rule{When: f.predicate(t, vars.PhaseRequest, condition), Actions: []RuleAction{{Name: "test", Action: do}}}
+	}
+	var ran []string
+	note := func(name string) doFunc {
+		return func(*Exchange) (Verdict, error) { ran = append(ran, name); return VerdictContinue, nil }
+	}
+	p := f.plan(t, PlanConfig{Name: "test", OnRequest: []Rule{
+		on("req.url.path == '/new'", note("too early")),
+		on("req.method == 'POST'", func(x *Exchange) (Verdict, error) { return VerdictContinue, x.Rewrite("/new") }),
+		on("req.method == 'POST' && req.url.path == '/new'", note("both")),
+		on("req.url.path == '/new'", note("one")),
+		on("req.url.path == '/v1/chat/completions'", note("too late")),
+	}})
+	if _, err := run(t, p, chat(`{"model":"big","messages":[]}`)); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(ran, ", "); got != "both, one" {
+		t.Errorf("got rules %s, want both, one", got)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"weir/engine/expr"
 	"weir/engine/vars"
 	"weir/engine/wire"
 )
@@ -155,9 +156,10 @@ const (
 
 // runRules runs every matching rule in order until a verdict ends the phase.
 func (p *Plan) runRules(x *Exchange, rules []Rule, which actionSet) (Verdict, error) {
+	var read expr.Memo
 	for i := range rules {
 		r := &rules[i]
-		ok, err := r.matches(x)
+		ok, err := r.matches(x, &read)
 		if err != nil {
 			if err := r.failure(x, "", err); err != nil {
 				return VerdictDeny, err
@@ -168,6 +170,7 @@ func (p *Plan) runRules(x *Exchange, rules []Rule, which actionSet) (Verdict, er
 			continue
 		}
 		verdict, err := r.run(x, which)
+		read.Reset() // its actions may have changed what the next rules read
 		if err != nil || verdict != VerdictContinue {
 			return verdict, err
 		}
@@ -175,12 +178,12 @@ func (p *Plan) runRules(x *Exchange, rules []Rule, which actionSet) (Verdict, er
 	return VerdictContinue, nil
 }
 
-func (r *Rule) matches(x *Exchange) (bool, error) {
+func (r *Rule) matches(x *Exchange, read *expr.Memo) (bool, error) {
 	if r.When == nil {
 		return true, nil
 	}
 	known := x.bodyErr // a body that was refused already is no news to the rules on the refusal
-	ok, err := r.When.Match(x)
+	ok, err := r.When.MatchNext(x, read)
 	if x.bodyErr != nil && known == nil {
 		return false, x.bodyErr
 	}

@@ -105,12 +105,19 @@ func (e *Env) compileBool(sc scope, t Text) (*unit, diag.List) {
 // Match reports whether all conditions hold. CEL programs recover their own panics; the closures have none, and a deferred
 // recover would cost as much as a whole condition.
 func (p *Predicate) Match(src Source) (bool, error) {
+	var m Memo
+	return p.MatchNext(src, &m)
+}
+
+// MatchNext is Match for one of several predicates that are asked in turn: m keeps what they read. It is reset whenever
+// something may have changed between two of them.
+func (p *Predicate) MatchNext(src Source, m *Memo) (bool, error) {
 	if p.isConstant {
 		return p.constant, nil
 	}
 	switch {
 	case p.quick.kind != quickNone:
-		return p.quick.match(src), nil
+		return p.quick.match(src, m), nil
 	case p.only != nil:
 		if got := p.only(src, nil); got != failed {
 			return got == yes, nil

@@ -26,8 +26,36 @@ const (
 	quickBoth           // a == 'x' && b == 'y'
 )
 
-func (q *quick) match(src Source) bool {
-	return src.Var(q.a).Str == q.x && (q.kind == quickOne || src.Var(q.b).Str == q.y)
+func (q *quick) match(src Source, m *Memo) bool {
+	return m.text(src, q.a) == q.x && (q.kind == quickOne || m.text(src, q.b) == q.y)
+}
+
+// memoTexts is how many variables a Memo holds: rules of one phase look at method, path, model and host, hardly at more.
+const memoTexts = 4
+
+// Memo keeps string variables that conditions have read. It serves conditions that are asked one after another while
+// nothing about their source changes; after that it is to be reset. The zero value is empty.
+type Memo struct {
+	n     int
+	ids   [memoTexts]vars.ID
+	texts [memoTexts]string
+}
+
+// Reset forgets what was read.
+func (m *Memo) Reset() { m.n = 0 }
+
+func (m *Memo) text(src Source, id vars.ID) string {
+	for i := range m.n {
+		if m.ids[i] == id {
+			return m.texts[i]
+		}
+	}
+	text := src.Var(id).Str
+	if m.n < memoTexts {
+		m.ids[m.n], m.texts[m.n] = id, text
+		m.n++
+	}
+	return text
 }
 
 // quick takes a condition of that kind apart.
