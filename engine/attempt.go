@@ -268,12 +268,12 @@ func (d *dispatch) whole(t target, k *apiKey, a *Attempt, resp *upstream.Respons
 		}
 		return d.unreachable(t, k, a, err)
 	}
-	if isErrorAnswer(body) { // some aggregators report a vendor's failure under 200
+	usage, complete := wire.ReadUsage(x.Request.API, body)
+	if !usage.Known && isErrorAnswer(body) { // some aggregators report a vendor's failure under 200
 		f := wire.DecodeFailure(t.surface.dialect, resp.Status, body)
 		resp.Close()
 		return d.failedInside(t, k, a, f)
 	}
-	usage, complete := wire.ReadUsage(x.Request.API, body)
 	if !complete && d.wantsJSON(resp, body) {
 		resp.Discard()
 		e := Errorf(CodeUpstreamFailed, "provider %s sent an answer that is not complete JSON", a.Provider)

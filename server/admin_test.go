@@ -353,10 +353,10 @@ func TestSlowLogDropsAndCounts(t *testing.T) {
 	s := &stats{}
 	out := stuck{let: make(chan struct{})}
 	a := newAccessLog(out, s, &LogConfig{Format: "json"})
-	const line = len(`{"pad":"0123456789012345678901234567890123456789"}` + "\n")
-	const fits = int64(logPending / line)
+	const pad = `{"pad":"0123456789012345678901234567890123456789"}` + "\n"
+	const fits = int64(logPending / len(pad))
 	for range 4 * fits { // what one write holds, what waits behind it, and more
-		a.log.Log().Str("pad", "0123456789012345678901234567890123456789").Send()
+		a.queue([]byte(pad))
 	}
 	if n := s.logsDropped.Load(); n < fits || n > 4*fits {
 		t.Errorf("got %d lines dropped, want what did not fit", n)

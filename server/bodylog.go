@@ -1,11 +1,9 @@
 package server
 
 import (
-	"bytes"
 	"unicode/utf8"
 
-	"github.com/rs/zerolog"
-
+	"weir/engine/logline"
 	"weir/engine/wire"
 )
 
@@ -16,8 +14,6 @@ const (
 	// logBeyond is how much further than a cut is looked, so that it leaves no begin of a credential behind: more than
 	// a name, what stands between it and its value, and the sixteen characters that make a value one.
 	logBeyond = 256
-	// escapedByte is how many bytes of a line one byte of a body can take.
-	escapedByte = len("\\u0000")
 
 	requestBody  = "request_body"
 	responseBody = "response_body"
@@ -34,16 +30,16 @@ func (v *visit) note(p []byte) {
 }
 
 // writeBodies puts what the client sent, as far as it was read, and what it got into the line.
-func (a *accessLog) writeBodies(e *zerolog.Event, v *visit) {
+func (a *accessLog) writeBodies(l *logline.Line, v *visit) {
 	answer := v.x.Reply.Body
 	if v.x.Reply.Stream != nil {
 		answer = v.said
 	}
 	if body := v.x.Request.Body; len(body) > 0 {
-		e.Bytes(requestBody, loggedBody(body, a.bodies))
+		l.Text(requestBody, loggedBody(body, a.bodies), a.bodies+len("..."))
 	}
 	if len(answer) > 0 {
-		e.Bytes(responseBody, loggedBody(answer, a.bodies))
+		l.Text(responseBody, loggedBody(answer, a.bodies), a.bodies+len("..."))
 	}
 }
 
@@ -73,12 +69,4 @@ func wholeRunes(b []byte) []byte {
 		}
 	}
 	return b
-}
-
-// textCap is how long the text may be that follows what was read of a line.
-func textCap(before []byte, bodies int) int {
-	if bodies > 0 && (bytes.HasSuffix(before, []byte(`"`+requestBody+`":`)) || bytes.HasSuffix(before, []byte(`"`+responseBody+`":`))) {
-		return max(logField, (bodies+len("..."))*escapedByte)
-	}
-	return logField
 }

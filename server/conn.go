@@ -46,8 +46,8 @@ type conn struct {
 	start      time.Time
 	state      *tls.ConnectionState
 
-	readAt     time.Time // the read deadline that the next Read sets
-	readDirty  bool
+	readAt     time.Time // the read deadline that holds
+	readArmed  time.Time // the one that the kernel's poller was given: earlier, or the same
 	writeUntil time.Time
 	linger     bool
 	slow       bool // a write ran into its deadline
@@ -62,21 +62,33 @@ type conn struct {
 
 // SetReadDeadline notes the deadline for the next Read: most requests are already buffered whole, and need none.
 func (c *conn) SetReadDeadline(t time.Time) error {
-	c.readAt, c.readDirty = t, true
+	c.readAt = t
 	return nil
 }
 
-// Read reads within the deadline noted last.
+// Read reads within the deadline noted last. Deadlines mostly move forward, so one that is set and too early is left
+// alone, and put right in the rare case that it fires: most requests set no timer.
 func (c *conn) Read(p []byte) (int, error) {
-	if c.readDirty {
-		if err := c.Conn.SetReadDeadline(c.readAt); err != nil {
-			return 0, err //nolint:wrapcheck // a net.Conn hands on its socket's errors as they are
+	if c.readArmed.IsZero() != c.readAt.IsZero() || c.readAt.Before(c.readArmed) {
+		if err := c.armRead(); err != nil {
+			return 0, err
 		}
-		c.readDirty = false
 	}
-	n, err := c.Conn.Read(p)
-	c.in += int64(n)
-	return n, err //nolint:wrapcheck // as above
+	for {
+		n, err := c.Conn.Read(p)
+		c.in += int64(n)
+		if n > 0 || err == nil || !c.readAt.After(c.readArmed) || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err //nolint:wrapcheck // a net.Conn hands on its socket's errors as they are
+		}
+		if err := c.armRead(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (c *conn) armRead() error {
+	c.readArmed = c.readAt
+	return c.Conn.SetReadDeadline(c.readAt) //nolint:wrapcheck // as in Read
 }
 
 // Write writes within the write timeout. The deadline is set anew only when a quarter of it has gone, as a timer per

@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"weir/engine"
+	"weir/engine/logline"
 	"weir/engine/wire"
 )
 
@@ -37,10 +38,11 @@ type visit struct {
 	reserved  int64     // bytes of the budget
 	received  time.Time // when a body that takes several reads was there
 
-	body, plain []byte // the body as sent, and decompressed
-	path        []byte // the decoded path
-	out         []byte // an error or a list
-	said        []byte // the begin of a stream as it was sent, where the log tells bodies
+	body, plain []byte       // the body as sent, and decompressed
+	path        []byte       // the decoded path
+	out         []byte       // an error or a list
+	said        []byte       // the begin of a stream as it was sent, where the log tells bodies
+	line        logline.Line // of the access log
 	id          [idLen]byte
 }
 
@@ -265,7 +267,7 @@ func (v *visit) finish(failure error) {
 	}
 	g.budget.give(v.reserved)
 	g.pool.Release(x)
-	*v = visit{g: g, body: keep(v.body), plain: keep(v.plain), path: v.path[:0], out: keep(v.out), said: v.said[:0], finished: true}
+	*v = visit{g: g, body: keep(v.body), plain: keep(v.plain), path: v.path[:0], out: keep(v.out), said: v.said[:0], line: v.line, finished: true}
 	g.visits.Put(v)
 	g.active.Add(-1)
 }

@@ -18,8 +18,9 @@ const requireVar = "m"
 
 // condition is one boolean expression: a closure where its shape allows, the CEL program otherwise.
 type condition struct {
-	unit   *unit
+	quick  quick // where it is that simple
 	direct boolFn
+	unit   *unit
 }
 
 // Predicate is a list of conditions that must all hold.
@@ -65,7 +66,7 @@ func (e *Env) Predicate(ph vars.Phase, exprs []Text) (*Predicate, diag.List) {
 	}
 	p.never = all.never
 	if len(p.conditions) == 1 {
-		p.only, p.quick = p.conditions[0].direct, newDirect(p.conditions[0].unit, "").quick()
+		p.only, p.quick = p.conditions[0].direct, p.conditions[0].quick
 	}
 	p.headers = slices.Sorted(maps.Keys(headers))
 	return p, diags
@@ -86,7 +87,7 @@ func (p *Predicate) add(u *unit, f folded) {
 		}
 	}
 	p.isConstant = false
-	p.conditions = append(p.conditions, condition{unit: u, direct: newDirect(u, "").condition()})
+	p.conditions = append(p.conditions, condition{unit: u, direct: newDirect(u, "").condition(), quick: newDirect(u, "").quick()})
 }
 
 func (e *Env) compileBool(sc scope, t Text) (*unit, diag.List) {
@@ -125,6 +126,12 @@ func (p *Predicate) MatchNext(src Source, m *Memo) (bool, error) {
 	}
 	for i := range p.conditions {
 		c := &p.conditions[i]
+		if c.quick.kind != quickNone {
+			if !c.quick.match(src, m) {
+				return false, nil
+			}
+			continue
+		}
 		if c.direct != nil {
 			switch c.direct(src, nil) {
 			case yes:

@@ -115,7 +115,12 @@ func (call *Call) send(c *conn, r *Request) error {
 			out = append(out, s...)
 		}
 		call.out = out[:len(call.out)]
-		_, err := c.rw.Write(out)
+		var err error
+		if c.tls {
+			_, err = c.rw.Write(out)
+		} else {
+			_, err = c.sock.writeAsking(out)
+		}
 		return err
 	}
 	if c.tls {

@@ -18,6 +18,8 @@ type sock struct {
 	prober        prober
 	probe         func(fd uintptr) // made once, so that probing allocates nothing
 	quiet         bool             // what the last probe found
+	asking        asker
+	ask           func(fd uintptr) bool // made once, the same
 	wanted, armed time.Time
 }
 
@@ -29,6 +31,7 @@ func newSock(tcp net.Conn) *sock {
 		}
 	}
 	s.probe = func(fd uintptr) { s.quiet = s.prober.isQuiet(fd) }
+	s.ask = s.asking.step
 	return s
 }
 
@@ -56,6 +59,27 @@ func (s *sock) Write(p []byte) (int, error) {
 			return done, err
 		}
 	}
+}
+
+// writeAsking writes a whole request and waits for the first byte of its answer, which saves the read that would find
+// nothing there. What it could not write, and what went wrong, is left to Write and Read: the wait begins before the
+// request is out, so that no answer is missed, and may end early.
+func (s *sock) writeAsking(p []byte) (int, error) {
+	if s.raw == nil || len(p) == 0 {
+		return s.Write(p)
+	}
+	if err := s.arm(); err != nil {
+		return 0, err
+	}
+	s.asking = asker{out: p}
+	_ = s.raw.Read(s.ask) // a deadline or a close is found again by who reads
+	n := s.asking.done
+	s.asking.out = nil
+	if n == len(p) {
+		return n, nil
+	}
+	more, err := s.Write(p[n:])
+	return n + more, err
 }
 
 // writev writes all buffers in as few system calls as the kernel allows, and consumes them.
