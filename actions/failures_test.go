@@ -2,6 +2,7 @@ package actions_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -68,8 +69,15 @@ func unfailing() map[string]string {
 	}
 }
 
-// harmless is a config for each action with which it would do nothing worse than let a request pass or answer it.
+// harmless is harmlessPlain with the actions that work on content.
 func harmless() map[string]string {
+	out := harmlessPlain()
+	maps.Copy(out, harmlessContent())
+	return out
+}
+
+// harmlessPlain is a config for each action with which it would do nothing worse than let a request pass or answer it.
+func harmlessPlain() map[string]string {
 	return map[string]string{
 		"add-headers":                "headers: {x-a: b}",
 		"basic-auth":                 "credentials: ['alice:correct-horse'], enforce: false",
@@ -88,6 +96,8 @@ func harmless() map[string]string {
 		"owasp-crs-request":          "",
 		"owasp-crs-response":         "",
 		"rate-limit":                 "name: a, algorithm: sliding_window, capacity: 5, rate: 1m, bucket_key: [conn.client_ip]",
+		"redact":                     "entities: [email]",
+		"rego":                       "query: data.access.decision",
 		"redirect":                   "from: nowhere, to: x",
 		"remove-headers":             "headers: [x-a]",
 		"request-body-find-replace":  "replacements: [{from: nowhere, to: x}]",
@@ -181,7 +191,7 @@ func failures() []failure {
 		{action: "openid-connect", name: "the secret fails", config: "issuer_url: 'DOWN', client_id: weir, client_secret: " + fails},
 		{action: "openid-connect", name: "the issuer is down", config: "issuer_url: 'DOWN', client_id: weir, client_secret: a client secret of some length", request: failureBrowser},
 		{action: "openid-connect", name: "the issuer says nothing", config: "issuer_url: 'HELLO', client_id: weir, client_secret: a client secret of some length", request: failureBrowser},
-	}, failuresOfForwarding(fails, evil), failuresOfReplacing(fails))
+	}, failuresOfForwarding(fails, evil), failuresOfReplacing(fails), failuresOfRedacting(fails), failuresOfContent(fails), failuresOfRego())
 }
 
 const failureBrowser = "GET /page\nHost: localhost\nUser-Agent: tests\nAccept: text/html\nX-Forwarded-Proto: https\n\n"
@@ -321,6 +331,9 @@ func (f *failure) script(config, onError, checks string) string {
 	request := f.request
 	if request == "" {
 		request = failureChat
+	}
+	if f.action == "rego" {
+		phase = regoOfFailures + phase
 	}
 	return fmt.Sprintf("provider openai\npolicy policy.yaml\nsend request.http\n%s\n-- policy.yaml --\n%s:\n  - {%sactions: [{type: %s, config: {%s}}]}\n%s-- request.http --\n%s\n",
 		checks, phase, onError, f.action, config, after, request)

@@ -52,7 +52,9 @@ func init() {
 			{Name: "max_redirects", Type: engine.FieldInt, Default: "0", Max: 100, Doc: "How many redirects to follow. With 0 the redirect is the answer."},
 			{Name: "timeout", Type: engine.FieldDuration, Default: "3s", Doc: "How long all of it may take, with redirects and retries: 1s to 30s."},
 			{Name: "retry_condition", Type: engine.FieldExpression, Phase: vars.PhaseFailover, Default: "false", Doc: "An expression on the last attempt; while it holds, up to 3 more attempts are made."},
-			{Name: "on_error", Type: engine.FieldEnum, Default: onErrorContinue, Enum: []string{onErrorContinue, onErrorHalt}, Doc: "What happens where there is no answer: the next action runs, or the client gets an error."},
+			{Name: "on_error", Type: engine.FieldEnum, Default: onErrorContinue, Enum: []string{onErrorContinue, onErrorHalt}, Doc: "What happens where there is no answer: the next action runs, or the client gets an error. A guard's default is `halt`."},
+			guardField(),
+			guardStreamField(),
 		},
 	})
 }
@@ -89,6 +91,9 @@ func newHTTPRequest(c *engine.Config) engine.Action {
 		return nil
 	}
 	a.named, a.public = c.Services.HTTP(nil), c.Services.HTTP(a.to.guard())
+	if c.Node("guard") != nil {
+		return newHTTPGuard(c, a)
+	}
 	return a
 }
 
@@ -122,20 +127,9 @@ func (a *httpRequest) Do(ctx context.Context, x *engine.Exchange) (engine.Verdic
 	}
 	timed, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	var last *exchangeTry
-	for range 1 + maxRetries {
-		last = a.try(timed, call)
-		call.tries = append(call.tries, last)
-		if timed.Err() != nil || a.retry == nil {
-			break
-		}
-		again, err := a.retry.Match(&retrySource{x: x, tries: call.tries})
-		if err != nil {
-			return engine.VerdictDeny, fmt.Errorf("the retry_condition of http-request: %w", err)
-		}
-		if !again {
-			break
-		}
+	last, err := a.attempts(timed, call, x)
+	if err != nil {
+		return engine.VerdictDeny, err
 	}
 	if err := ctx.Err(); err != nil { // the client is gone, or the gateway drains
 		return engine.VerdictDeny, engine.AsError(err)
@@ -152,6 +146,25 @@ func (a *httpRequest) Do(ctx context.Context, x *engine.Exchange) (engine.Verdic
 	}
 	x.Deny(http.StatusInternalServerError, engine.CodePolicyFailed, "a service that the policy asks gave no answer")
 	return engine.VerdictDeny, nil
+}
+
+// attempts makes the request as often as the policy wants it made, and returns the last attempt. Without an exchange the
+// retry_condition reads the attempts only.
+func (a *httpRequest) attempts(ctx context.Context, call *requestCall, x *engine.Exchange) (*exchangeTry, error) {
+	for {
+		last := a.try(ctx, call)
+		call.tries = append(call.tries, last)
+		if ctx.Err() != nil || a.retry == nil || len(call.tries) > maxRetries {
+			return last, nil
+		}
+		again, err := a.retry.Match(&retrySource{x: x, tries: call.tries})
+		if err != nil {
+			return last, fmt.Errorf("the retry_condition of http-request: %w", err)
+		}
+		if !again {
+			return last, nil
+		}
+	}
 }
 
 // requestCall is one run of the action.

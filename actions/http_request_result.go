@@ -80,6 +80,9 @@ func (s *retrySource) Var(id vars.ID) vars.Value {
 	case vars.Attempts:
 		return vars.Dyn(s.list())
 	default:
+		if s.x == nil {
+			return vars.Null()
+		}
 		return s.x.Var(id)
 	}
 }

@@ -24,6 +24,8 @@ const (
 	failedRedirects = "too_many_redirects"
 	failedLoop      = "loop_detected"
 	failedBroken    = "response_broken"
+	failedStatus    = "bad_status"  // of a guard: not a success
+	failedVerdict   = "bad_verdict" // of a guard: not what its shape says
 )
 
 // requestFailure is why an attempt has no answer. The message names no more of the URL than its host.

@@ -89,7 +89,7 @@ func (d *dispatch) note(t target, k *apiKey, a *Attempt, o outcome, kind failure
 		d.x.tellGuards(t.model, outcomeOf(&o, kind))
 	}
 	now := d.r.plan.rt.clock(a.Started.Add(a.Elapsed))
-	if o.err != nil && o.err.Code == CodeClientGone {
+	if o.cut {
 		t.model.provider.health.released()
 		return o
 	}
@@ -137,7 +137,7 @@ func (d *dispatch) transportFailure(a *Attempt, err error) (outcome, failureKind
 	}
 	switch {
 	case errors.Is(err, upstream.ErrCanceled):
-		return outcome{err: AsError(d.x.ctx.reason())}, failureNone
+		return outcome{err: AsError(d.x.ctx.reason()), final: true, cut: true}, failureNone
 	case errors.Is(err, upstream.ErrRequest), errors.Is(err, upstream.ErrConfig):
 		return outcome{err: &Error{Code: CodeInternal, Message: "internal error", Cause: err}}, failureNone
 	case errors.Is(err, upstream.ErrTimeout):
@@ -219,8 +219,9 @@ func (d *dispatch) upstreamError(t target, k *apiKey, resp *upstream.Response, f
 			}
 		}
 	}
-	e := &Error{Code: codeOfStatus(resp.Status), Status: resp.Status, Message: f.Message, RetryAfter: retryAfter(resp, f)}
+	e := &Error{Code: codeOfStatus(resp.Status), Status: resp.Status, Message: f.Message, RetryAfter: retryAfter(resp, f), words: true}
 	if resp.Status < http.StatusBadRequest {
+		e.words = false
 		e.Status, e.Message = 0, "provider "+t.model.provider.id+" answered with a redirect"
 		return e
 	}
@@ -326,7 +327,7 @@ func (d *dispatch) failedInside(t target, k *apiKey, a *Attempt, f wire.Failure)
 	a.Status, a.Message = f.Status, f.Message
 	o, kind := classify(f.Status, f)
 	o.retryable = true // before content it is always another target's chance
-	o.err = &Error{Code: codeOfStatus(f.Status), Status: f.Status, Message: f.Message, RetryAfter: min(f.RetryAfter, maxRest)}
+	o.err = &Error{Code: codeOfStatus(f.Status), Status: f.Status, Message: f.Message, RetryAfter: min(f.RetryAfter, maxRest), words: true}
 	return d.note(t, k, a, o, kind)
 }
 

@@ -312,7 +312,7 @@ func (r *route) modelEdits(x *Exchange, t target) {
 	if len(req.Peek.Models) > 0 && !r.vendorModels(x) {
 		b.del("models")
 	}
-	if p := t.model.provider; r.restricted && p.spec != nil {
+	if p := t.model.provider; r.limits(x) && p.spec != nil {
 		for _, key := range p.spec.AuthorizeParams {
 			if _, there := req.Peek.Doc.Lookup(key); there && key != "models" {
 				b.del(key)

@@ -8,6 +8,7 @@ import (
 
 	"weir/engine/diag"
 	"weir/engine/expr"
+	"weir/engine/opa"
 	"weir/engine/vars"
 )
 
@@ -19,6 +20,11 @@ type Config struct {
 	Spec  *ActionSpec
 	// Services is what the gateway offers to actions; without it, as in tests, actions get what works alone.
 	Services Services
+	// Rego is the policy's Rego; nil where it has none.
+	Rego *opa.Policy
+	// ReadFile reads a file that the policy names, relative to the policy's own place, so that its bytes are part of the
+	// policy's hash and are watched; nil where the policy did not come from a file.
+	ReadFile func(path string) ([]byte, error)
 	// OnSet, where set, is told each variable that the action sets, in order, so that later expressions may read it.
 	OnSet func(name string)
 
@@ -52,6 +58,15 @@ func (c *Config) Errorf(n *Node, code, format string, args ...any) {
 		d.Pos, d.End = n.Pos, n.End
 	}
 	c.diags = append(c.diags, d)
+}
+
+// Report hands on diagnostics that the action was given; those without a position are about the node, a nil one being the
+// action itself.
+func (c *Config) Report(n *Node, diags diag.List) {
+	if n == nil {
+		n = &Node{Pos: c.pos}
+	}
+	c.take(diags, n)
 }
 
 // Diagnostics returns what was found wrong so far.

@@ -62,6 +62,7 @@ type outcome struct {
 	skipKeys  bool   // another key of the provider would not help
 	tooLong   bool   // the context was too long for the model
 	final     bool   // nothing may follow, whatever the policy says
+	cut       bool   // ended by the gateway or its client: it says nothing about the target
 }
 
 func (d *dispatch) run(c choice) error {
@@ -185,7 +186,7 @@ func (d *dispatch) wait(n int) error {
 	select {
 	case <-t.C:
 		return nil
-	case <-d.x.ctx.Done():
+	case <-d.x.ctx.stopped():
 		return AsError(d.x.ctx.reason())
 	}
 }
@@ -343,17 +344,20 @@ func (d *dispatch) final() error {
 	}
 	e := *d.last.err
 	if len(d.x.attempts) > 1 && e.Code == CodeUpstreamFailed && e.Status == 0 {
-		e.Message = "every target failed: " + d.x.attemptLines()
+		e.Message, e.words = "every target failed: "+d.x.attemptLines(), false
 	}
 	return &e
 }
 
-// attemptLines lists the attempts, one clause each.
+// attemptLines lists the attempts, one clause each. What providers say is left out where rules look into answers.
 func (x *Exchange) attemptLines() string {
 	lines := make([]string, len(x.attempts))
 	for i := range x.attempts {
 		a := &x.attempts[i]
-		lines[i] = fmt.Sprintf("[%d] %s/%s: %s", a.Status, a.Provider, a.Model, a.Message)
+		lines[i] = fmt.Sprintf("[%d] %s/%s", a.Status, a.Provider, a.Model)
+		if !x.plan.editsAnswers {
+			lines[i] += ": " + a.Message
+		}
 	}
 	return strings.Join(lines, "; ")
 }

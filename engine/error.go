@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"weir/engine/wire"
@@ -44,6 +45,7 @@ const (
 	CodeConnectionClosed   Code = "connection_closed"
 	CodeCircuitOpen        Code = "circuit_open"
 	CodeContentBlocked     Code = "content_blocked"
+	CodeAnswerInvalid      Code = "answer_invalid"
 	CodeLoopDetected       Code = "loop_detected"
 	CodeInternal           Code = "internal"
 )
@@ -88,12 +90,18 @@ var codeTable = []CodeFact{
 	{CodeConnectionClosed, 499, "api_error", "The policy closed the connection without an answer; seen in logs only."},
 	{CodeCircuitOpen, 503, "api_error", "A circuit breaker of the policy is open; retry-after says for how long."},
 	{CodeContentBlocked, 403, "permission_error", "A content rule of the policy refused the request or its answer."},
+	{CodeAnswerInvalid, 502, "api_error", "The answer does not fit the schema that the policy or the request asks for."},
 	{CodeLoopDetected, 508, "api_error", "The request was forwarded between endpoints of the gateway too often."},
 	{CodeInternal, 500, "api_error", "A fault of the gateway; details are in its log."},
 }
 
 // Codes lists every code for the reference page, in the order of the table.
 func Codes() []CodeFact { return append([]CodeFact(nil), codeTable...) }
+
+// known reports whether the code is one of the gateway's own.
+func (c Code) known() bool {
+	return slices.ContainsFunc(codeTable, func(f CodeFact) bool { return f.Code == c })
+}
 
 // Fact returns what is fixed about the code; unknown codes read as CodeInternal.
 func (c Code) Fact() CodeFact {
@@ -116,11 +124,27 @@ type Error struct {
 	Cause      error
 	// Upstream is a provider's own error body, scrubbed, which the client gets in place of Weir's; nil = none.
 	Upstream []byte
+	// Refusal ends a stream whose first bytes are out with the API's own refusal in place of an error, where it has one
+	// and Exchange.KeepRefusal was called.
+	Refusal bool
+	// words says that Message holds words of a provider.
+	words bool
 }
 
 // Errorf makes an error of a code with a message for the client.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// withoutWords is the error without what a provider said in it, which stays in the log.
+func (e *Error) withoutWords() *Error {
+	if !e.words {
+		return e
+	}
+	out := *e
+	out.words, out.Message = false, "the provider reported an error"
+	out.Cause = errors.Join(errors.New(e.Message), e.Cause)
+	return &out
 }
 
 // Error gives code, message and cause, for logs.

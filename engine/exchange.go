@@ -141,16 +141,24 @@ type Exchange struct {
 	finish   string // finish reason
 	estimate int64  // input tokens; -1 = not estimated
 
-	derived *derived // what variables made of the exchange's bytes
-	vars    map[string]any
-	results map[string]map[string]any
-	policy  map[string]any // what log actions added
-	notes   []note
-	extra   Headers // of the answer, whatever it will be
-	instead Headers // the same, in the place of fields of these names
-	ends    []func(*Exchange)
-	guards  []TargetGuard
-	trace   *routeTrace
+	derived  *derived // what variables made of the exchange's bytes
+	vars     map[string]any
+	results  map[string]map[string]any
+	policy   map[string]any // what log actions added
+	notes    []note
+	extra    Headers // of the answer, whatever it will be
+	instead  Headers // the same, in the place of fields of these names
+	ends     []func(*Exchange)
+	guards   []TargetGuard
+	narrowed narrowing // of the models that rules left
+	awaited  []func(*Exchange) error
+	// afterRules works behind the rules of on_response.
+	afterRules []func(*Exchange) error
+	trace      *routeTrace
+	rule       *Rule // that is running, and its action
+	ruleAction *RuleAction
+	decided    *decided // nil until something was
+	misread    bool     // bodyErr tells of what a variable could not read in a body that loaded
 
 	clientKey credential
 	scratch   dispatchBuffers

@@ -21,6 +21,9 @@ func (x *Exchange) ReplaceBody(body []byte) error {
 		return err
 	}
 	x.Request.Body = body
+	if x.decided != nil {
+		x.decided.replaced++
+	}
 	return x.rescan()
 }
 

@@ -21,10 +21,15 @@ func ClientGone() error { return errClientGone }
 
 // exchangeContext is the exchange seen as a context.Context. It costs nothing until something waits on Done.
 type exchangeContext struct {
-	mu    sync.Mutex
-	cause error
-	done  chan struct{}
-	x     *Exchange
+	mu     sync.Mutex
+	cause  error
+	done   chan struct{}
+	cut    error         // why no provider is to be asked any longer, although the exchange goes on
+	halted bool          // cancelled, or no verdict and no provider is waited for any longer
+	stop   chan struct{} // closed when halted
+	after  []*func()     // to be called when it is cancelled
+	late   sync.WaitGroup
+	x      *Exchange
 }
 
 // Deadline reports none: timeouts are kept per attempt.
@@ -56,9 +61,13 @@ func (c *exchangeContext) Err() error {
 // Value has none.
 func (c *exchangeContext) Value(any) any { return nil }
 
+// reason is why the call to a provider was ended.
 func (c *exchangeContext) reason() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.cause == nil {
+		return c.cut
+	}
 	return c.cause
 }
 
@@ -67,23 +76,33 @@ func (x *Exchange) Context() context.Context { return &x.ctx }
 
 // Cancel ends the exchange from any goroutine: waiting stops and the upstream call is closed. The first cause counts.
 func (x *Exchange) Cancel(cause error) {
-	c := &x.ctx
+	for _, f := range x.ctx.cancel(cause) {
+		(*f)()
+	}
+}
+
+func (c *exchangeContext) cancel(cause error) (after []*func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.cause != nil {
-		return
+		return nil
 	}
 	c.cause = cause
 	if c.done != nil {
 		close(c.done)
 	}
-	x.call.Cancel(cause)
+	c.haltLocked()
+	c.x.call.Cancel(cause)
+	after, c.after = c.after, nil
+	return after
 }
 
 // Reset makes the exchange ready for another request; buffers are kept.
 func (x *Exchange) Reset() {
+	x.ctx.late.Wait()
 	x.ctx.mu.Lock()
-	x.ctx.cause, x.ctx.done = nil, nil
+	x.ctx.after = nil
+	x.ctx.cause, x.ctx.done, x.ctx.cut, x.ctx.halted, x.ctx.stop = nil, nil, nil, false, nil
 	x.call.Reset()
 	x.ctx.mu.Unlock()
 
@@ -98,11 +117,21 @@ func (x *Exchange) Reset() {
 	x.current = nil
 	x.usage, x.finish, x.estimate = wire.Usage{}, "", -1
 	x.derived, x.vars, x.results, x.policy, x.notes, x.trace = nil, nil, nil, nil, x.notes[:0], nil
+	if len(x.awaited)+len(x.afterRules) > 0 {
+		clear(x.awaited)
+		clear(x.afterRules)
+		x.awaited, x.afterRules = x.awaited[:0], x.afterRules[:0]
+	}
 	if len(x.extra)+len(x.instead)+len(x.ends)+len(x.guards) > 0 { // few exchanges have any
 		clear(x.ends)
 		clear(x.guards)
 		x.extra, x.instead, x.ends, x.guards = x.extra[:0], x.instead[:0], x.ends[:0], x.guards[:0]
 	}
+	x.rule, x.ruleAction, x.misread = nil, nil, false
+	if x.decided != nil {
+		x.decided.reset()
+	}
+	x.narrowed.reset()
 	x.clientKey = credential{}
 	x.scratch.reset()
 	if x.relay.x != nil { // most exchanges have no stream, and the relay is the largest part of them

@@ -177,7 +177,7 @@ var listedReaders = [vars.Count]reader{
 		return vars.String(x.settings().Effort)
 	},
 
-	vars.AIModels:    func(x *Exchange) vars.Value { return vars.Object(x.plan.universe.entries()) },
+	vars.AIModels:    func(x *Exchange) vars.Value { return vars.Object(x.reachableEntries()) },
 	vars.AIProviders: func(x *Exchange) vars.Value { return vars.Object(x.plan.universe.providerEntries()) },
 	vars.AIAuthors:   func(x *Exchange) vars.Value { return vars.Object(x.plan.universe.authorEntries()) },
 

@@ -46,11 +46,13 @@ func sameBytes(a, b []byte) bool {
 
 // bodyProblem fails the rule that read a malformed body, as one that cannot be read at all does.
 func (x *Exchange) bodyProblem(p *wire.Problem) {
+	x.misread = x.misread || x.bodyErr == nil
 	x.bodyErr = &Error{Code: CodeBadRequest, Message: p.Error(), Param: p.Param}
 }
 
 // answerProblem fails the rule that read a malformed answer: what it was to look for may be in the rest of it.
 func (x *Exchange) answerProblem(p *wire.Problem) {
+	x.misread = x.misread || x.bodyErr == nil
 	x.bodyErr = &Error{Code: CodeUpstreamFailed, Message: "the provider's answer has a shape that the policy cannot read", Cause: p}
 }
 

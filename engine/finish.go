@@ -68,6 +68,7 @@ func (x *Exchange) Finish() {
 	if x.Reply.Stream != nil {
 		_ = x.Reply.Stream.Close() // a relay has nothing to say on closing
 	}
+	x.recordStream()
 	for _, f := range x.ends {
 		f(x)
 	}

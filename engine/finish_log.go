@@ -40,6 +40,9 @@ func (x *Exchange) AppendLog(l *logline.Line) {
 		l.Any("route", x.trace.value(x))
 	}
 	x.logFailure(l)
+	if id := x.decisionID(); id != "" {
+		l.Str("decision_id", id)
+	}
 	x.logNotes(l)
 	if len(x.policy) > 0 {
 		l.Any("policy", x.policy)

@@ -20,7 +20,7 @@ func (p *Plan) Models(x *Exchange, d wire.Dialect) ([]wire.ModelEntry, error) {
 		return nil, err
 	}
 	out := make([]wire.ModelEntry, 0, len(usable)+1)
-	if len(r.auto[autoText]) > 0 {
+	if r.offersAuto(x) {
 		out = append(out, wire.ModelEntry{ID: "auto", DisplayName: "Chosen by the gateway", OwnedBy: "weir"})
 	}
 	for _, m := range usable {
@@ -38,14 +38,14 @@ func (p *Plan) Model(x *Exchange, d wire.Dialect, name string) (wire.ModelEntry,
 	if err != nil {
 		return wire.ModelEntry{}, err
 	}
-	if isAuto(name) {
+	if isAuto(name) && r.offersAuto(x) {
 		return wire.ModelEntry{ID: "auto", DisplayName: "Chosen by the gateway", OwnedBy: "weir"}, nil
 	}
 	usable, err := r.usable(x)
 	if err != nil {
 		return wire.ModelEntry{}, err
 	}
-	res := r.universe.resolve(name, func() []string { return r.visibleNames() })
+	res := r.universe.resolve(name, func(m *model) bool { return r.sees(x, m) })
 	if res.err != nil {
 		return wire.ModelEntry{}, res.err
 	}
@@ -77,11 +77,13 @@ func (r *route) usable(x *Exchange) ([]*model, error) {
 			return nil, err
 		}
 	}
-	if err := r.require(x, &c); err != nil {
-		if AsError(err).Code == CodeModelNotAllowed {
-			return nil, nil
+	for _, limit := range [...]func(*Exchange, *choice) error{r.require, r.narrow} {
+		if err := limit(x, &c); err != nil {
+			if AsError(err).Code == CodeModelNotAllowed {
+				return nil, nil
+			}
+			return nil, err
 		}
-		return nil, err
 	}
 	return c.models, nil
 }

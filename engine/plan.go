@@ -5,6 +5,7 @@ import (
 
 	"weir/engine/diag"
 	"weir/engine/expr"
+	"weir/engine/opa"
 )
 
 // OnError says what a failing expression or action of a rule does.
@@ -219,4 +220,6 @@ type PlanConfig struct {
 	// TraceRoute says that an expression reads actions.ngrok.ai_gateway, so that the trace must be kept.
 	TraceRoute bool
 	Sources    []*diag.Source
+	// Rego is what the rules of the policy may ask; nil where it has none.
+	Rego *opa.Policy
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weir/engine/diag"
+	"weir/engine/opa"
 	"weir/engine/wire"
 )
 
@@ -41,7 +42,9 @@ type Plan struct {
 	authenticates   bool
 	actions         map[string]bool // results that expressions read
 	traceRoute      bool
+	rego            *opa.Policy // nil where it has none
 	shadow          int
+	editsAnswers    bool // some rule reads or changes the content of answers
 }
 
 // NewPlan builds a plan from a compiled policy, or says what is wrong with it.
@@ -50,7 +53,7 @@ func (rt *Runtime) NewPlan(cfg PlanConfig) (*Plan, diag.List) {
 		Name: cfg.Name, Hash: cfg.Hash, Built: time.Now(), rt: rt, location: cfg.Location,
 		onConnectRules: cfg.OnConnect, onEventRules: cfg.OnEvent,
 		onRequestRules: cfg.OnRequest, onResponseRules: cfg.OnResponse, authenticates: cfg.Authenticates,
-		traceRoute: cfg.TraceRoute, actions: map[string]bool{},
+		traceRoute: cfg.TraceRoute, rego: cfg.Rego, actions: map[string]bool{},
 	}
 	for _, name := range cfg.ReadsActions {
 		p.actions[name] = true
@@ -69,6 +72,7 @@ func (rt *Runtime) NewPlan(cfg PlanConfig) (*Plan, diag.List) {
 	for i := range cfg.Routes {
 		p.routes = append(p.routes, routeOf(&cfg.Routes[i]))
 	}
+	p.editsAnswers = holdsContentRule(cfg.OnResponse) || holdsContentRule(cfg.OnEvent)
 	for _, rule := range slices.Concat(cfg.OnConnect, cfg.OnRequest, cfg.OnResponse, cfg.OnEvent) {
 		if rule.Mode == ModeShadow {
 			p.shadow++
@@ -90,6 +94,12 @@ func (rt *Runtime) NewPlan(cfg PlanConfig) (*Plan, diag.List) {
 		return nil, diags
 	}
 	return p, diags
+}
+
+func holdsContentRule(rules []Rule) bool {
+	return slices.ContainsFunc(rules, func(r Rule) bool {
+		return slices.ContainsFunc(r.Actions, func(a RuleAction) bool { return a.ContentRule })
+	})
 }
 
 // Authenticates reports whether some rule proves who the caller is.

@@ -52,7 +52,8 @@ type relay struct {
 	closing  bool  // the bracket that closes a JSON array has come: the answer is whole
 	done     error // what Read returns once held is out; io.EOF = clean end
 	closed   bool
-	meter    meter // of held and of what the splitter holds
+	meter    meter         // of held and of what the splitter holds
+	refusal  *wire.Refusal // watches what the client gets; nil where no rule refuses
 }
 
 func (r *relay) open(x *Exchange, t target, resp *upstream.Response, idle time.Duration) {
@@ -119,7 +120,7 @@ func (r *relay) endHeld() error {
 
 // feed takes the n bytes that were read, once there is room for them.
 func (r *relay) feed(n int) error {
-	if err := r.meter.Reach(max(relayBuffer, len(r.held)+r.splitter.Pending()+n)); err != nil {
+	if err := r.meter.Reach(max(relayBuffer, len(r.held)+r.splitter.Pending()+r.withheld()+n)); err != nil {
 		return err
 	}
 	r.splitter.Feed(r.buf[:n])
@@ -196,6 +197,9 @@ func (r *relay) Read(p []byte) (int, error) {
 	for {
 		if r.sent < len(r.held) {
 			n := copy(p, r.held[r.sent:])
+			if r.refusal != nil {
+				r.refusal.Watch(r.held[r.sent : r.sent+n])
+			}
 			r.sent += n
 			r.x.sent += int64(n)
 			return n, nil
@@ -275,54 +279,6 @@ func (r *relay) arm() {
 	}
 }
 
-// broken ends a committed stream: one error event in the client's own shape, and then a cut, so that it cannot be
-// taken for a clean end.
-func (r *relay) broken(err error) {
-	e := r.explain(err)
-	r.x.failed = e
-	if e.Code != CodeClientGone {
-		r.closeEvent()
-		r.held = wire.AppendErrorEvent(r.held, r.x.Request.API, r.x.Request.Framing, e.Body(r.x.Request.ID), r.events+r.added())
-	}
-	r.finish(e)
-}
-
-// added is how many events more than came the filters have written.
-func (r *relay) added() int64 {
-	var n int64
-	for _, s := range r.filters {
-		if f, ok := s.filter.(interface{ Added() int64 }); ok {
-			n += f.Added()
-		}
-	}
-	return n
-}
-
-// closeEvent ends a last event that came without its blank line, so that what follows is an event of its own.
-func (r *relay) closeEvent() {
-	if r.x.Request.Framing == wire.FrameSSE && len(r.held) > 0 && !bytes.HasSuffix(r.held, []byte("\n\n")) &&
-		!bytes.HasSuffix(r.held, []byte("\r\n\r\n")) {
-		r.held = append(r.held, "\n\n"...)
-	}
-}
-
-func (r *relay) explain(err error) *Error {
-	var failed *streamFailure
-	var own *Error
-	switch {
-	case errors.As(err, &failed):
-		return &Error{Code: CodeUpstreamFailed, Status: failed.f.Status, Message: failed.f.Message}
-	case errors.Is(err, upstream.ErrCanceled):
-		return AsError(r.x.ctx.reason())
-	case errors.Is(err, upstream.ErrTimeout):
-		return &Error{Code: CodeUpstreamTimeout, Message: "the provider's stream fell silent", Cause: err}
-	case errors.As(err, &own):
-		return own
-	default:
-		return &Error{Code: CodeStreamCut, Message: "the provider's stream ended before its answer did", Cause: err}
-	}
-}
-
 // finish closes the provider's side and counts what the answer used.
 func (r *relay) finish(end error) {
 	if r.done != nil {
@@ -365,10 +321,10 @@ func (r *relay) finish(end error) {
 // blamesProvider tells what a provider did from what its client or the gateway did to a stream.
 func (c Code) blamesProvider() bool {
 	switch c {
-	case CodeClientGone, CodeDraining, CodeOverloaded, CodePolicyFailed, CodePolicyDenied, CodeContentBlocked:
+	case CodeClientGone, CodeDraining, CodeOverloaded, CodePolicyFailed, CodePolicyDenied, CodeContentBlocked, CodeAnswerInvalid:
 		return false
 	default:
-		return true
+		return c.known() // a code of a policy's own is no provider's
 	}
 }
 
@@ -381,9 +337,9 @@ func (r *relay) Close() error {
 	if r.done == nil {
 		if r.x.failed == nil {
 			r.x.failed = errClientGone
+			r.x.Cancel(errClientGone)
 		}
-		r.x.Cancel(errClientGone)
-		r.finish(errClientGone)
+		r.finish(r.x.failed)
 	}
 	if r.target.model != nil {
 		r.target.model.stats.busy.Add(-1)

@@ -17,12 +17,17 @@ type StreamFilter interface {
 	End(dst []byte) ([]byte, error)
 }
 
+// holder is a filter that says how many bytes of text it keeps.
+type holder interface{ Held() int }
+
 // filterStage is one filter with what cuts its input into events.
 type filterStage struct {
 	filter   StreamFilter
 	splitter *wire.Splitter // nil of the first stage, which gets events
 	out      []byte
 	ended    bool
+	site     *Site // of the action that put it there, where decisions are logged
+	failed   error
 }
 
 // errNoEvents says that a filter was put on an answer that has none.
@@ -33,6 +38,15 @@ func (x *Exchange) streams() bool { return x.Reply.Stream != nil && x.relay.x ==
 
 // IsEventStream reports whether the answer is a stream of events that FilterStream can work on.
 func (x *Exchange) IsEventStream() bool { return x.streams() }
+
+// KeepRefusal has the streamed answer watched from here on, so that a filter can end it with the API's own refusal. It is
+// called before FilterStream; an answer that is not a stream needs nothing.
+func (x *Exchange) KeepRefusal() {
+	if x.streams() && x.relay.refusal == nil {
+		x.relay.refusal = &wire.Refusal{}
+		x.relay.refusal.Reset(x.Request.API, x.Request.Framing)
+	}
+}
 
 // FilterStream puts a filter on the streamed answer, behind those that are there. What was held back so far passes
 // through it too, so that the filter sees the stream from its first byte.
@@ -69,6 +83,18 @@ func (r *relay) emitFiltered(ev *wire.Event) error {
 	return r.through(out)
 }
 
+// withheld is how many bytes the filters hold back.
+func (r *relay) withheld() int {
+	n := 0
+	for _, s := range r.filters {
+		n += s.splitter.Pending()
+		if h, ok := s.filter.(holder); ok {
+			n += h.Held()
+		}
+	}
+	return n
+}
+
 // through takes bytes through every filter and puts what comes out into held.
 func (r *relay) through(b []byte) error {
 	return r.from(0, b)
@@ -102,6 +128,7 @@ func (s *filterStage) feed(dst, b []byte) ([]byte, error) {
 			return dst, nil
 		}
 		if dst, err = s.filter.Event(dst, &ev); err != nil {
+			s.failed = err
 			return dst, asFilterFailure(err)
 		}
 	}
@@ -133,6 +160,7 @@ func (r *relay) endLast(i int) error {
 		out, err = s.filter.End(out)
 	}
 	if err != nil {
+		s.failed = err
 		return asFilterFailure(err)
 	}
 	if i == len(r.filters)-1 {

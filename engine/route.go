@@ -74,6 +74,9 @@ func (r *route) choose(x *Exchange) (choice, error) {
 	if err := r.require(x, &c); err != nil {
 		return c, err
 	}
+	if err := r.narrow(x, &c); err != nil { // strategies may name models that were not there to choose from
+		return c, err
+	}
 	if err := c.keepSpeakers(x.Request.API); err != nil {
 		return c, err
 	}
@@ -101,7 +104,7 @@ func (r *route) reachable(x *Exchange) (choice, error) {
 			continue
 		}
 		c.named = true
-		res := r.universe.resolve(name, func() []string { return r.visibleNames() })
+		res := r.resolve(x, name)
 		if res.err != nil {
 			c.rejected = append(c.rejected, rejection{name, res.err.Message})
 			if first == nil {
@@ -113,7 +116,8 @@ func (r *route) reachable(x *Exchange) (choice, error) {
 	}
 	if !c.named {
 		c.models, c.shared = r.auto[kindOf(x.Request.API)], true
-		return c, nil
+		err := r.narrow(x, &c)
+		return c, err
 	}
 	x.scratch.models, x.scratch.groups = c.models, c.groups
 	if len(c.models) == 0 {
@@ -261,14 +265,6 @@ func nothing(c *choice, api wire.API) error {
 	return &Error{
 		Code: CodeNoTarget, Message: "no provider that is on has a model for " + api.String() + ": give Weir a provider key, or start it with --demo",
 	}
-}
-
-func (r *route) visibleNames() []string {
-	out := make([]string, 0, 2*len(r.universe.models))
-	for _, m := range r.universe.models {
-		out = append(out, m.cat.ID, m.provider.id+":"+m.cat.ID)
-	}
-	return out
 }
 
 // inPhase sets the phase while fn runs.

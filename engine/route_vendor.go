@@ -31,12 +31,12 @@ func (r *route) vendorModels(x *Exchange) bool {
 
 // authoriseVendorModels checks each entry of a provider's own models field where the route limits models.
 func (r *route) authoriseVendorModels(x *Exchange) error {
-	if !r.restricted && len(r.cfg.Strategies) == 0 {
+	if !r.limits(x) && len(r.cfg.Strategies) == 0 {
 		return nil
 	}
 	prefix, _, _ := strings.Cut(x.Request.Peek.Model, ":")
 	for _, entry := range x.Request.Peek.Models {
-		res := r.universe.resolve(prefix+":"+entry, func() []string { return nil })
+		res := r.resolve(x, prefix+":"+entry)
 		c := choice{named: true}
 		c.add(res.models)
 		if res.err == nil && len(r.cfg.Strategies) > 0 {

@@ -27,7 +27,20 @@ func (p *Plan) Run(x *Exchange) (err error) {
 	if err == nil && verdict == VerdictContinue {
 		err = p.answer(x)
 	}
-	return p.onResponse(x, err)
+	if len(x.awaited) > 0 {
+		if err = x.await(err); err != nil {
+			x.dropStream()
+		}
+	}
+	err = p.onResponse(x, err)
+	if err == nil && len(x.afterRules) > 0 && !x.Reply.Synthetic {
+		if err = x.finishAnswer(); err != nil {
+			x.dropStream()
+			x.failed = AsError(err)
+		}
+	}
+	x.tellDecision()
+	return err
 }
 
 // onConnect runs the rules on the connection, with each exchange that comes over it: a refusal that a reload brought
@@ -87,11 +100,25 @@ func (p *Plan) answer(x *Exchange) error {
 	if err := x.LoadBody(); err != nil {
 		return err
 	}
-	r, err := p.matchRoute(x)
-	if err != nil {
-		return err
+	r, err := p.findRoute(x)
+	if err == nil {
+		err = r.serve(x)
 	}
-	return r.serve(x)
+	if x.WantsDecisions() {
+		x.recordRoute(r, err)
+	}
+	return err
+}
+
+// findRoute finds the route, and how long that takes where somebody wants to know.
+func (p *Plan) findRoute(x *Exchange) (*route, error) {
+	if !x.WantsDecisions() {
+		return p.matchRoute(x)
+	}
+	started := time.Now()
+	r, err := p.matchRoute(x)
+	x.deciding().matched = time.Since(started)
+	return r, err
 }
 
 // onResponse runs the rules on the answer, or on the refusal that takes its place.
@@ -100,6 +127,10 @@ func (p *Plan) onResponse(x *Exchange, failure error) error {
 	which := allActions
 	if failure != nil {
 		x.failed = AsError(failure)
+		if p.editsAnswers && x.failed.Upstream == nil {
+			x.failed = x.failed.withoutWords()
+			failure = x.failed
+		}
 		x.Reply.Status, x.Reply.Synthetic = x.failed.HTTPStatus(), true
 		x.Reply.Body, x.Reply.Stream = nil, nil
 		which = headerActions
@@ -157,11 +188,16 @@ const (
 // runRules runs every matching rule in order until a verdict ends the phase.
 func (p *Plan) runRules(x *Exchange, rules []Rule, which actionSet) (Verdict, error) {
 	var read expr.Memo
+	log := p.rt.decisions != nil
 	for i := range rules {
 		r := &rules[i]
+		if log {
+			x.deciding().started = time.Now()
+		}
 		ok, err := r.matches(x, &read)
 		if err != nil {
-			if err := r.failure(x, "", err); err != nil {
+			read.Reset() // what it could not make sense of is read anew
+			if err := r.unmatched(x, err); err != nil {
 				return VerdictDeny, err
 			}
 			continue
@@ -169,7 +205,10 @@ func (p *Plan) runRules(x *Exchange, rules []Rule, which actionSet) (Verdict, er
 		if !ok {
 			continue
 		}
+		outer, action := x.rule, x.ruleAction // of the policy that forwarded the exchange to this one
+		x.rule = r
 		verdict, err := r.run(x, which)
+		x.rule, x.ruleAction = outer, action
 		read.Reset() // its actions may have changed what the next rules read
 		if err != nil || verdict != VerdictContinue {
 			return verdict, err
@@ -190,27 +229,61 @@ func (r *Rule) matches(x *Exchange, read *expr.Memo) (bool, error) {
 	return ok, err
 }
 
+// unmatched is what becomes of an exchange that a rule's conditions could not be evaluated for; nil where it goes on
+// without the rule.
+func (r *Rule) unmatched(x *Exchange, err error) error {
+	watches := r.Mode == ModeShadow
+	if x.bodyErr != nil && errors.Is(err, x.bodyErr) {
+		if !x.misread || (!watches && r.OnError != OnErrorContinue) {
+			return err
+		}
+		x.forgive()
+		err = fmt.Errorf("reading the body: %w", err)
+	} else if !watches {
+		x.recorder(r).failed(x, nil, err)
+		return r.failure(x, "", err)
+	}
+	x.recorder(r).failed(x, nil, err)
+	what := "failed, continued: "
+	if watches {
+		what = "would fail: "
+	}
+	x.notes = append(x.notes, note{Rule: r.Name, What: what + err.Error(), Shadow: watches})
+	return nil
+}
+
 func (r *Rule) run(x *Exchange, which actionSet) (Verdict, error) {
+	rec := x.recorder(r)
 	for i := range r.Actions {
 		a := &r.Actions[i]
 		if which == headerActions && a.ContentRule {
 			continue
 		}
+		x.ruleAction = a
 		if r.Mode == ModeShadow || a.Mode == ModeShadow {
-			x.notes = append(x.notes, note{Rule: r.Name, Action: a.Name, What: "would run", Shadow: true})
+			if err := r.shadow(x, a, rec); err != nil {
+				return VerdictDeny, err
+			}
 			continue
 		}
+		rec.begin(x)
 		known := x.bodyErr
 		verdict, err := a.Action.Do(&x.ctx, x)
 		if x.bodyErr != nil && known == nil {
-			return VerdictDeny, x.bodyErr
+			if !x.misread || r.OnError != OnErrorContinue {
+				return VerdictDeny, x.bodyErr
+			}
+			err = &Error{Code: CodePolicyFailed, Message: "a rule could not read the body", Cause: x.bodyErr}
+			x.forgive()
 		}
 		if err != nil {
+			rec.failed(x, a, err)
 			if err := r.failure(x, a.Name, err); err != nil {
 				return VerdictDeny, err
 			}
 			continue
 		}
+		rec.done(x, verdict)
 		switch verdict {
 		case VerdictContinue:
 		case VerdictDeny:
@@ -235,13 +308,9 @@ func (r *Rule) failure(x *Exchange, action string, err error) error {
 		x.notes = append(x.notes, note{Rule: r.Name, Action: action, What: "failed, continued: " + err.Error()})
 		return nil
 	}
-	where := r.Name
-	if where == "" {
-		where = fmt.Sprintf("%s:%d", r.Pos.File, r.Pos.Line)
-	}
 	return &Error{
 		Code: CodePolicyFailed, Message: "a policy rule could not be evaluated",
-		Cause: fmt.Errorf("rule %q action %q: %w", where, action, err),
+		Cause: fmt.Errorf("rule %q action %q: %w", r.label(), action, err),
 	}
 }
 
@@ -259,6 +328,10 @@ func (x *Exchange) panicked(r any) error {
 		Cause: fmt.Errorf("panic: %v\n%s", r, debug.Stack()),
 	}
 	x.Reply.Status, x.Reply.Synthetic = x.failed.HTTPStatus(), true
+	if x.rule != nil {
+		x.recorder(x.rule).panicked(x, r)
+		x.tellDecision()
+	}
 	return x.failed
 }
 

@@ -32,7 +32,9 @@ type RuntimeOptions struct {
 	HideRouting HeaderMode
 	// Trace puts the whole story of each route into the log line.
 	Trace TraceMode
-	Log   zerolog.Logger
+	// Decisions takes what policies decide; nil = nobody does.
+	Decisions DecisionLog
+	Log       zerolog.Logger
 	// Now is the clock of rests and metrics; nil = time.Now.
 	Now func() time.Time
 }
@@ -77,11 +79,12 @@ type Runtime struct {
 	now         func() time.Time
 	realTime    bool
 	stored      StoredIDs
-	tokens      tokenCounter
 	inFlight    atomic.Int64
 	exchanges   sync.Pool
 	states      states
 	endpoints   endpointTable
+	decisions   DecisionLog
+	deciding    atomic.Uint64 // exchanges with decisions
 
 	mu        sync.Mutex // guards the maps below, which only plan building touches
 	providers map[string]*providerHealth
@@ -93,7 +96,7 @@ type Runtime struct {
 func NewRuntime(o RuntimeOptions) *Runtime {
 	rt := &Runtime{
 		client: o.Client, catalog: o.Catalog, specs: o.Providers, env: o.Env, local: o.Local, demo: o.Demo, locate: o.Locate, hideRouting: o.HideRouting == HeadersHidden, logTrace: o.Trace == TraceLogged,
-		log: o.Log, now: o.Now, stored: newStoredIDs(maxStoredIDs),
+		decisions: o.Decisions, log: o.Log, now: o.Now, stored: newStoredIDs(maxStoredIDs),
 		providers: map[string]*providerHealth{}, keys: map[string]*keyHealth{}, models: map[string]*modelStats{},
 	}
 	if rt.now == nil {

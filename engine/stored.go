@@ -159,6 +159,9 @@ func (p *Plan) stored(x *Exchange) error {
 		m = r.universe.passThrough(ps[0], at.Model)
 	}
 	x.route = r
+	if !x.reaches(r.universe, m) {
+		return &Error{Code: CodeModelNotAllowed, Param: "model", Message: "the model of the stored object is not allowed here"}
+	}
 	d := dispatch{r: r, x: x, pinned: &storedID{provider: at.Provider, model: at.Model, key: at.Key}}
 	err = d.run(choice{models: []*model{m}, named: true})
 	if err == nil && x.Request.Operation == OpDelete && x.Reply.Status < 300 {

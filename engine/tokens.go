@@ -2,51 +2,25 @@ package engine
 
 import (
 	"fmt"
-	"sync"
 
-	"github.com/tiktoken-go/tokenizer"
+	"weir/engine/catalog"
 )
 
 const (
 	// exactBytes is how much text is counted token by token; of longer text the rest is estimated from this part. Counting
 	// costs about a microsecond for ten bytes, so this bounds it to milliseconds.
 	exactBytes = 32 << 10
-	// bytesPerToken is the average of English prose, used where the tokenizer cannot be loaded.
-	bytesPerToken = 4
 	// imageTokens is what a picture of common size costs at the large vendors.
 	imageTokens = 765
 	// messageTokens is the framing of a conversation.
 	messageTokens = 3
 )
 
-// tokenCounter counts tokens with the vocabulary of current OpenAI models, which is near enough for others.
-type tokenCounter struct {
-	once  sync.Once
-	codec tokenizer.Codec
-}
-
-func (c *tokenCounter) count(text string) int64 {
-	c.once.Do(func() {
-		if codec, err := tokenizer.Get(tokenizer.O200kBase); err == nil {
-			c.codec = codec
-		}
-	})
-	if c.codec == nil {
-		return int64(len(text)+bytesPerToken-1) / bytesPerToken
-	}
-	n, err := c.codec.Count(text)
-	if err != nil {
-		return int64(len(text)+bytesPerToken-1) / bytesPerToken
-	}
-	return int64(n)
-}
-
 // inputTokens estimates the input tokens of the request, once.
 func (x *Exchange) inputTokens() int64 {
 	if x.estimate >= 0 {
 		return x.estimate
 	}
-	counter := &x.plan.rt.tokens
 	var tokens, counted, skipped int64
 	x.Request.Peek.Texts(x.Request.API, func(text string) bool {
 		room := exactBytes - counted
@@ -59,7 +33,7 @@ func (x *Exchange) inputTokens() int64 {
 			part = part[:room]
 			skipped += int64(len(text)) - room
 		}
-		tokens += counter.count(part)
+		tokens += catalog.CountTokens(part)
 		counted += int64(len(part))
 		return true
 	})

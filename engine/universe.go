@@ -112,21 +112,22 @@ type resolved struct {
 }
 
 // resolve finds the models behind a name: provider:model, or a bare id or alias of any provider.
-func (u *universe) resolve(name string, suggest func() []string) resolved {
+// Errors suggest only names of models that sees reports true for.
+func (u *universe) resolve(name string, sees func(*model) bool) resolved {
 	lower := strings.ToLower(strings.TrimSpace(name))
 	if prefix, rest, ok := strings.Cut(lower, ":"); ok {
 		if ps := u.named[prefix]; len(ps) > 0 {
-			_, exact, _ := strings.Cut(strings.TrimSpace(name), ":")
-			return u.resolveAt(ps, name, rest, exact)
+			_, exact, _ := strings.Cut(name, ":")
+			return u.resolveAt(ps, name, strings.TrimSpace(rest), strings.TrimSpace(exact), sees)
 		}
 	}
 	if models := u.byName[lower]; len(models) > 0 {
 		return resolved{name: name, models: models}
 	}
-	return resolved{name: name, err: u.unknown(name, lower, suggest)}
+	return resolved{name: name, err: u.unknown(name, lower, sees)}
 }
 
-func (u *universe) resolveAt(ps []*provider, name, lower, exact string) resolved {
+func (u *universe) resolveAt(ps []*provider, name, lower, exact string, sees func(*model) bool) resolved {
 	var out []*model
 	var off string
 	for _, p := range ps {
@@ -160,7 +161,7 @@ func (u *universe) resolveAt(ps []*provider, name, lower, exact string) resolved
 	default:
 		return resolved{name: name, err: &Error{
 			Code: CodeModelNotFound, Param: "model",
-			Message: "provider " + ps[0].id + " has no model " + quoteName(lower) + near(lower, u.idsOf(ps[0])),
+			Message: "provider " + ps[0].id + " has no model " + quoteName(lower) + near(lower, u.idsOf(ps[0], sees)),
 		}}
 	}
 }
@@ -182,12 +183,12 @@ func (u *universe) passThrough(p *provider, id string) *model {
 const unknownModel = "other"
 
 // unknown explains a name that nothing goes by, and says what to write.
-func (u *universe) unknown(name, lower string, suggest func() []string) *Error {
+func (u *universe) unknown(name, lower string, sees func(*model) bool) *Error {
 	e := &Error{Code: CodeModelNotFound, Param: "model", Message: "no model is called " + quoteName(name)}
 	if author, _, ok := strings.Cut(lower, "/"); ok && !strings.Contains(lower, ":") {
 		hint := "openrouter:" + name
 		for _, p := range u.providers {
-			if p.off == "" && u.byID[p.id][lower] != nil {
+			if m := u.byID[p.id][lower]; p.off == "" && m != nil && sees(m) {
 				hint = p.id + ":" + name
 				break
 			}
@@ -200,12 +201,12 @@ func (u *universe) unknown(name, lower string, suggest func() []string) *Error {
 		return e
 	}
 	if prefix, _, ok := strings.Cut(lower, ":"); ok {
-		if hint, found := diag.Nearest(prefix, u.providerNames()); found {
+		if hint, found := diag.Nearest(prefix, u.providerNames(sees)); found {
 			e.Message += "; " + quoteName(prefix) + " is not a provider, did you mean " + quoteName(hint) + "?"
 			return e
 		}
 	}
-	e.Message += near(lower, suggest())
+	e.Message += near(lower, u.visibleNames(sees))
 	return e
 }
 
@@ -216,18 +217,33 @@ func near(name string, known []string) string {
 	return ""
 }
 
-func (u *universe) providerNames() []string {
+func (u *universe) providerNames(sees func(*model) bool) []string {
 	out := make([]string, 0, len(u.named))
-	for name := range u.named {
-		out = append(out, name)
+	for name, ps := range u.named {
+		hidden := func(p *provider) bool { return len(u.byID[p.id]) > 0 && len(u.idsOf(p, sees)) == 0 }
+		if !slices.ContainsFunc(ps, hidden) {
+			out = append(out, name)
+		}
 	}
 	return out
 }
 
-func (u *universe) idsOf(p *provider) []string {
+func (u *universe) idsOf(p *provider, sees func(*model) bool) []string {
 	out := make([]string, 0, len(u.byID[p.id]))
-	for id := range u.byID[p.id] {
-		out = append(out, id)
+	for id, m := range u.byID[p.id] {
+		if sees(m) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+func (u *universe) visibleNames(sees func(*model) bool) []string {
+	out := make([]string, 0, 2*len(u.models))
+	for _, m := range u.models {
+		if sees(m) {
+			out = append(out, m.cat.ID, m.provider.id+":"+m.cat.ID)
+		}
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -11,6 +12,9 @@ import (
 )
 
 const actionAIGateway = "ai-gateway"
+
+// maxNamedFile bounds a file that the config of an action names: a list of a million phrases.
+const maxNamedFile = 16 << 20
 
 // ruleBuilder compiles the actions of one rule.
 type ruleBuilder struct {
@@ -65,23 +69,37 @@ func (b *ruleBuilder) action(n *engine.Node) {
 
 // build makes an action and adds it to the rule.
 func (b *ruleBuilder) build(at *engine.Node, spec *engine.ActionSpec, config, enforce *engine.Node) {
-	if !slices.ContainsFunc(spec.Fields, func(f engine.Field) bool { return f.Name == "enforce" }) {
+	if !hasField(spec, "enforce") {
 		config, enforce = takeEnforce(config, enforce)
 	}
 	mode := b.mode(at, spec.Name, enforce)
 	enforced := mode == engine.ModeEnforce && b.enforced(at, spec.Name, config)
 	active := enforced && b.shape.mode == engine.ModeEnforce
 	b.deprecated(spec, config)
+	if spec.Name == actionRego {
+		b.flow.setAny(active)
+		if b.regoBroken {
+			return // which is told where the Rego stands
+		}
+	}
 	cfg := engine.NewConfig(b.env, b.phase, spec, at.Pos, b.withOnStream(at, spec, config))
+	cfg.Rego = b.out.cfg.Rego
 	if b.opts.Services != nil {
 		cfg.Services = b.opts.Services(b.out.cfg.Name)
+	}
+	cfg.ReadFile = func(name string) ([]byte, error) {
+		path := filepath.FromSlash(name)
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(at.Pos.File), path)
+		}
+		return b.out.secrets.files.read(path, maxNamedFile)
 	}
 	cfg.OnSet = func(name string) { b.flow.setVar(name, active) }
 	action := spec.New(cfg) // even where fields are wrong, so that everything is told at once
 	renamed(spec.Name, config, cfg.Diagnostics())
 	b.take(cfg.Diagnostics(), at)
 	b.unit.guards = b.unit.guards || spec.Guards
-	b.content = b.content || spec.ContentRule
+	b.content = b.content || spec.ContentRule || hasField(spec, "on_stream")
 	b.flow.setResult(resultName(spec.Name))
 	if spec.Terminal && enforced && !goesOn(spec, cfg) {
 		b.ended, b.endedAt = spec.Name, at.Pos
@@ -101,12 +119,15 @@ func (b *ruleBuilder) build(at *engine.Node, spec *engine.ActionSpec, config, en
 	}
 }
 
+func hasField(spec *engine.ActionSpec, name string) bool {
+	return slices.ContainsFunc(spec.Fields, func(f engine.Field) bool { return f.Name == name })
+}
+
 // withOnStream gives the rule's on_stream to an action that has the field and does not say it itself.
 func (b *ruleBuilder) withOnStream(at *engine.Node, spec *engine.ActionSpec, config *engine.Node) *engine.Node {
 	const key = "on_stream"
-	has := slices.ContainsFunc(spec.Fields, func(f engine.Field) bool { return f.Name == key })
 	word := b.shape.onStream
-	if !has || word == nil || word.Kind != engine.NodeScalar || config.Get(key) != nil {
+	if !hasField(spec, key) || word == nil || word.Kind != engine.NodeScalar || config.Get(key) != nil {
 		return config
 	}
 	out := engine.Node{Kind: engine.NodeMap, Pos: at.Pos}
@@ -122,8 +143,7 @@ func (b *ruleBuilder) withOnStream(at *engine.Node, spec *engine.ActionSpec, con
 
 // goesOn reports whether a terminal action lets the next one run where it fails.
 func goesOn(spec *engine.ActionSpec, cfg *engine.Config) bool {
-	has := slices.ContainsFunc(spec.Fields, func(f engine.Field) bool { return f.Name == "on_error" })
-	return has && cfg.String("on_error") == "continue"
+	return hasField(spec, "on_error") && cfg.String("on_error") == "continue"
 }
 
 // refuses reports whether an action turns the caller away.
@@ -234,8 +254,6 @@ func plannedAction(name string) (instead string, planned bool) {
 	const own = "put it in front of the gateway until it is"
 	table := map[string]string{
 		"access-key":    "use deny with req.headers['authorization'][0] != 'Bearer ' + secrets.get(...)",
-		"rego":          "use deny with an expression",
-		"redact":        "use response-body-find-replace and sse-find-replace",
 		"saml":          "use openid-connect",
 		"terminate-tls": "set tls in weir.yaml",
 		"cache":         own,

@@ -49,6 +49,9 @@ var errNoPolicy = errors.New("no policy.yaml, policy.yml or policy.json in it or
 // Check compiles every policy named: files, and folders with a policy.yaml, policy.yml or policy.json in or below them.
 // With Options.Build the plans are built as well. The error is about the paths; what is wrong in files is in the report.
 func Check(paths []string, opts Options) (*Report, error) {
+	if opts.Bundles == nil {
+		opts.Bundles = NewBundles()
+	}
 	out := &Report{Files: []FileReport{}}
 	for _, path := range paths {
 		files, err := policyFiles(path)
@@ -63,7 +66,7 @@ func Check(paths []string, opts Options) (*Report, error) {
 }
 
 func checkFile(path string, opts Options) FileReport {
-	c := compile(Input{Path: path}, opts)
+	c := compile(Input{Path: path}, opts, oneLoad(opts))
 	if !c.diags.HasErrors() && opts.Build != nil {
 		_, diags := opts.Build(c.cfg)
 		c.add(diags)

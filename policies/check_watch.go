@@ -11,7 +11,10 @@ import (
 // CheckAgain is Check, again and again: whenever one of the files changed that the last report depends on, until the
 // context ends. Each report that differs from the one before is shown.
 func CheckAgain(ctx context.Context, paths []string, opts Options, show func(*Report) error) error {
-	report, err := Check(paths, opts)
+	if opts.Bundles == nil {
+		opts.Bundles = NewBundles()
+	}
+	report, err := Check(paths, opts) //nolint:contextcheck // a check that began is finished
 	if err != nil {
 		return err
 	}
@@ -19,7 +22,7 @@ func CheckAgain(ctx context.Context, paths []string, opts Options, show func(*Re
 	defer stop()
 	err = show(report)
 	again := func(context.Context) {
-		next, problem := Check(paths, opts)
+		next, problem := Check(paths, opts) //nolint:contextcheck // a check that began is finished
 		if problem != nil || err != nil || next.same(report) {
 			return // a path that is gone for a moment is looked at again with the next event
 		}
@@ -49,7 +52,7 @@ func (r *Report) same(as *Report) bool {
 func (r *Report) watched() []string {
 	var out []string
 	for i := range r.Files {
-		out = append(append(out, r.Files[i].Path), r.Files[i].files...)
+		out = append(append(out, r.Files[i].Path), slices.DeleteFunc(slices.Clone(r.Files[i].files), isRemote)...)
 	}
 	return out
 }

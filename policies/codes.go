@@ -14,7 +14,7 @@ type DiagnosticCode struct {
 // DiagnosticCodes returns the table, in the order of its subjects.
 func DiagnosticCodes() []DiagnosticCode {
 	var out []DiagnosticCode
-	for _, part := range [][]DiagnosticCode{fileCodes(), shapeCodes(), ruleCodes(), actionCodes(), expressionCodes(), routeCodes()} {
+	for _, part := range [][]DiagnosticCode{fileCodes(), shapeCodes(), ruleCodes(), actionCodes(), expressionCodes(), regoCodes(), routeCodes()} {
 		out = append(out, part...)
 	}
 	return out
@@ -89,6 +89,9 @@ func actionCodes() []DiagnosticCode {
 		{Code: "conflicting_fields", Doc: "Two fields that exclude each other are both set.", Ngrok: []int{2204}},
 		{Code: "open_url", Doc: "An expression chooses the host that Weir itself calls, and nothing says where it may lead."},
 		{Code: "bad_host", Doc: "An entry of a list of hosts is not a host."},
+		{Code: "bad_file", Doc: "A file that an action reads is not what the action needs, such as a list of phrases without any."},
+		{Code: "bad_schema", Doc: "A JSON Schema cannot be used."},
+		{Code: "stream_guard", Doc: "A guard cannot be asked about a stream in pieces, and the rule does not say what to do with streams."},
 		{Code: "waf_unavailable", Doc: "The core rule set of the firewall cannot be set up on this machine."},
 		{Code: "unreachable_action", Doc: "An action stands behind one that always ends the phase.", Ngrok: []int{2207}},
 	}

@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ const builtinPolicy = "{}"
 
 // Compile reads and checks a policy. The configuration is of use only where the diagnostics hold no error.
 func Compile(in Input, opts Options) (engine.PlanConfig, diag.List) {
-	c := compile(in, opts)
+	c := compile(in, opts, oneLoad(opts))
 	return c.cfg, c.diags
 }
 
@@ -36,11 +37,30 @@ type Exception struct {
 
 // compiled is the result of one load.
 type compiled struct {
+	began      time.Time
 	cfg        engine.PlanConfig
 	diags      diag.List
 	files      []string
 	exceptions []Exception
 	secrets    *vault
+	remotes    []remoteUse
+	sources    RegoSources
+}
+
+// load is what a load works with beyond the policy and its options.
+type load struct {
+	ctx     context.Context
+	bundles *Bundles
+	want    wanted
+}
+
+// oneLoad is for loads of which nothing is left.
+func oneLoad(opts Options) load {
+	bundles := opts.Bundles
+	if bundles == nil {
+		bundles = NewBundles()
+	}
+	return load{ctx: context.Background(), bundles: bundles}
 }
 
 // add takes diagnostics in: excerpts are filled in, secrets are masked, the order is that of the files.
@@ -73,9 +93,9 @@ func (c *compiled) diagnosticsJSON() []byte {
 }
 
 // compile reads and compiles one policy.
-func compile(in Input, opts Options) *compiled {
+func compile(in Input, opts Options, with load) *compiled {
 	files := newReader()
-	out := &compiled{secrets: &vault{sources: opts.Secrets, files: files, asked: map[string]secret{}}}
+	out := &compiled{began: time.Now(), secrets: &vault{sources: opts.Secrets, files: files, asked: map[string]secret{}}}
 	out.cfg.Name, out.cfg.Location = opts.Name, time.UTC
 	if out.cfg.Name == "" {
 		out.cfg.Name = in.Path
@@ -87,17 +107,17 @@ func compile(in Input, opts Options) *compiled {
 			out.add(fileProblem(in.Path, errTooLarge))
 			break
 		}
-		out.document(in.Path, in.Text, opts)
+		out.document(in.Path, in.Text, opts, with)
 	case in.Path == "":
 		files.put("", []byte(builtinPolicy), nil)
-		out.document("", []byte(builtinPolicy), opts)
+		out.document("", []byte(builtinPolicy), opts, with)
 	default:
 		data, err := files.read(in.Path, maxDocument)
 		if err != nil {
 			out.add(fileProblem(in.Path, err))
 			break
 		}
-		out.document(in.Path, data, opts)
+		out.document(in.Path, data, opts, with)
 	}
 	out.cfg.Hash = files.hash()
 	for _, path := range files.order {
@@ -120,7 +140,7 @@ func fileProblem(path string, err error) diag.List {
 }
 
 // document reads a document with everything it includes, and compiles them as one policy.
-func (c *compiled) document(name string, text []byte, opts Options) {
+func (c *compiled) document(name string, text []byte, opts Options, with load) {
 	specs := make(map[string]*engine.ActionSpec, len(opts.Actions))
 	for i := range opts.Actions {
 		specs[opts.Actions[i].Name] = &opts.Actions[i]
@@ -137,7 +157,9 @@ func (c *compiled) document(name string, text []byte, opts Options) {
 		c.add(l.diags)
 		return
 	}
-	k := &compiler{opts: opts, out: c, stock: stock{opts: &opts}, flow: newFlow(), diags: l.diags, specs: specs}
+	k := &compiler{
+		opts: opts, load: with, out: c, stock: stock{opts: &opts}, flow: newFlow(), diags: l.diags, specs: specs, read: l.seen,
+	}
 	k.documents(l.roots)
 	c.add(k.diags)
 }
@@ -145,6 +167,7 @@ func (c *compiled) document(name string, text []byte, opts Options) {
 // compiler compiles one policy.
 type compiler struct {
 	opts  Options
+	load  load
 	out   *compiled
 	env   *expr.Env
 	flow  *flow
@@ -155,6 +178,10 @@ type compiler struct {
 	missing []string
 	reach   reach
 	stock   stock
+	// read are the documents of the policy, by identity.
+	read map[string]bool
+	// regoBroken says that there is something wrong with the Rego, so that nothing about rules that ask it can be told.
+	regoBroken bool
 }
 
 func (c *compiler) errorf(n *engine.Node, code, hint, format string, args ...any) {

@@ -281,7 +281,7 @@ func TestExceptions(t *testing.T) {
   - {name: b, actions: [{type: deny, enforce: false}]}
   - {name: c, on_error: continue, actions: [{type: deny}]}
 `
-	c := compile(Input{Path: "p.yaml", Text: []byte(text)}, testOptions())
+	c := compile(Input{Path: "p.yaml", Text: []byte(text)}, testOptions(), oneLoad(Options{}))
 	want := []Exception{
 		{Kind: "shadow", Rule: "a", File: "p.yaml", Line: 2},
 		{Kind: "enforce_false", Rule: "b", Action: "deny", File: "p.yaml", Line: 3},

@@ -1,7 +1,6 @@
 package policies
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"net/netip"
@@ -11,9 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"weir/engine"
+	"weir/engine/logline"
 	"weir/engine/wire"
 )
 
@@ -177,13 +175,11 @@ func words(line string) []string {
 // policyLog is what log actions left.
 func policyLog(t *testing.T, x *engine.Exchange) string {
 	t.Helper()
-	var line bytes.Buffer
-	log := zerolog.New(&line)
-	e := log.Info()
-	x.LogFields(e)
-	e.Send()
+	var line logline.Line
+	line.Reset()
+	x.AppendLog(&line)
 	var fields struct{ Policy json.RawMessage }
-	if err := json.Unmarshal(line.Bytes(), &fields); err != nil {
+	if err := json.Unmarshal(line.End(), &fields); err != nil {
 		t.Fatal(err)
 	}
 	return string(fields.Policy)

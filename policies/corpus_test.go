@@ -139,7 +139,7 @@ func (c *corpus) policy(t *testing.T, name, stem string) bool {
 		Actions: actions.Registry(), Secrets: []Source{EnvSecrets(c.secret)}, Services: rt.Services,
 		Catalog: corpusCatalog(), Providers: providers.Registry(),
 	}
-	out := compile(Input{Path: name}, opts)
+	out := compile(Input{Path: name}, opts, oneLoad(opts))
 	var plan *engine.Plan
 	if !out.diags.HasErrors() {
 		var more diag.List
@@ -237,7 +237,7 @@ func lookupRun() string {
 // TestActionsThatGoOnAreExceptions: what a policy does not enforce is listed, in the config of an action too.
 func TestActionsThatGoOnAreExceptions(t *testing.T) {
 	for word, want := range map[string]int{"continue": 1, "halt": 0} {
-		c := compile(Input{Path: "p.yaml", Text: []byte("on_request:\n  - {type: owasp-crs-request, config: {on_error: " + word + "}}\n")}, Options{Actions: actions.Registry()})
+		c := compile(Input{Path: "p.yaml", Text: []byte("on_request:\n  - {type: owasp-crs-request, config: {on_error: " + word + "}}\n")}, Options{Actions: actions.Registry()}, oneLoad(Options{}))
 		if c.diags.HasErrors() || len(c.exceptions) != want {
 			t.Errorf("%s: got %v and exceptions %+v, want %d", word, c.diags, c.exceptions, want)
 		}

@@ -59,6 +59,7 @@ func (c *compiler) documents(roots []*engine.Node) {
 		return
 	}
 	c.env, c.names = env, map[string]diag.Pos{}
+	c.rego(sections)
 	taken := &names{c: c, code: "duplicate_provider", what: "provider"}
 	for _, s := range sections {
 		c.out.cfg.Providers = append(c.out.cfg.Providers, c.providers(s.o, taken)...)
@@ -69,9 +70,6 @@ func (c *compiler) documents(roots []*engine.Node) {
 
 // top reads the phases of one document, and what else stands at its top.
 func (c *compiler) top(s section) {
-	if n := s.o.get("rego"); n != nil {
-		c.errorf(n, "unsupported_feature", "until it is, refuse with deny and an expression", "Rego modules are not supported yet")
-	}
 	for _, key := range phaseKeys() {
 		s.phases[key[0]] = c.phaseRules(s.o, key[0], key[1])
 	}

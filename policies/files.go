@@ -18,6 +18,10 @@ var errTooLarge = errors.New("file too large")
 type reader struct {
 	files map[string]fileContent
 	order []string
+	// limits are how much of each file may be read.
+	limits map[string]int64
+	// remote returns what was fetched from a URL.
+	remote func(url string) ([]byte, error)
 }
 
 type fileContent struct {
@@ -25,7 +29,9 @@ type fileContent struct {
 	err  error
 }
 
-func newReader() *reader { return &reader{files: map[string]fileContent{}} }
+func newReader() *reader {
+	return &reader{files: map[string]fileContent{}, limits: map[string]int64{}}
+}
 
 // read returns the content of a file of at most limit bytes.
 func (r *reader) read(path string, limit int64) ([]byte, error) {
@@ -34,14 +40,32 @@ func (r *reader) read(path string, limit int64) ([]byte, error) {
 	}
 	var data []byte
 	var err error
-	if filepath.Base(path) == allNames {
-		data, err = listing(filepath.Dir(path))
-	} else {
+	switch {
+	case isRemote(path):
+		data, err = r.remote(path)
+	case filepath.Base(path) == allNames:
+		data, err = listing(filepath.Dir(path), isPolicyName, false)
+	case filepath.Base(path) == allRego:
+		data, err = listing(filepath.Dir(path), isRegoName, true)
+	default:
 		data, err = readBounded(path, limit)
 	}
 	r.put(path, data, err)
+	r.limits[path] = limit
 	return data, err
 }
+
+// again reads a file with the limit that it was read with before.
+func (r *reader) again(path string, before *reader) {
+	limit, ok := before.limits[path]
+	if !ok {
+		limit = maxDocument
+	}
+	_, _ = r.read(path, limit) // a file that is gone changes the hash
+}
+
+// isRemote tells URLs from the names of files, in which no two slashes follow each other.
+func isRemote(path string) bool { return strings.Contains(path, "://") }
 
 // put records content that was given instead of read.
 func (r *reader) put(path string, data []byte, err error) {
@@ -72,13 +96,21 @@ func readBounded(path string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// allNames stands for the names of a folder among the files of a load.
-const allNames = "*"
+// What stands for the names of a folder among the files of a load: those of policies, and those of Rego and data.
+const (
+	allNames = "*"
+	allRego  = "*.rego"
+)
 
 // list returns the names of the policy files of a folder, in order. The listing counts as a file of its own, so that a
 // file that appears is as much of a change as one that is edited.
-func (r *reader) list(dir string) ([]string, error) {
-	data, err := r.read(filepath.Join(dir, allNames), maxDocument)
+func (r *reader) list(dir string) ([]string, error) { return r.lines(filepath.Join(dir, allNames)) }
+
+// listRego returns the names of the modules, data files and folders in a folder, in order; those of folders end in a slash.
+func (r *reader) listRego(dir string) ([]string, error) { return r.lines(filepath.Join(dir, allRego)) }
+
+func (r *reader) lines(path string) ([]string, error) {
+	data, err := r.read(path, maxDocument)
 	if err != nil || len(data) == 0 {
 		return nil, err
 	}
@@ -90,8 +122,8 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// listing is the names of the policy files of a folder, a line each.
-func listing(dir string) ([]byte, error) {
+// listing is the names in a folder that are of use, a line each.
+func listing(dir string, wanted func(name string) bool, folders bool) ([]byte, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("listing: %w", err)
@@ -99,16 +131,23 @@ func listing(dir string) ([]byte, error) {
 	var out []byte
 	for _, e := range entries {
 		name := e.Name()
-		if strings.HasPrefix(name, ".") || !isPolicyName(name) {
+		if strings.HasPrefix(name, ".") {
 			continue // what mounted configuration and editors keep beside the files
 		}
 		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.IsDir() {
+			if folders {
+				out = append(append(out, name...), '/', '\n')
+			}
 			continue
 		}
-		out = append(append(out, name...), '\n')
+		if wanted(name) {
+			out = append(append(out, name...), '\n')
+		}
 	}
 	return out, nil
 }
+
+func isRegoName(name string) bool { return fileKind(name) == kindModule || fileKind(name) == kindData }
 
 func isPolicyName(name string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name))

@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"maps"
 	"slices"
 
 	"weir/engine"
@@ -15,10 +16,12 @@ type flow struct {
 	set      map[string]bool // variables that can be set by now
 	inactive map[string]bool // variables that only rules in shadow would set
 	ran      map[string]bool // actions, as results name them, that can have run by now
+	any      bool            // a rule by now can set variables whose names are known at run time only
 	units    []*unit
 	current  *unit
 	actions  map[string]bool // results that anything reads
 
+	readsAll       bool // Rego may read any result
 	routesByAction bool
 	authenticates  bool
 }
@@ -50,7 +53,7 @@ func (f *flow) begin() *unit {
 
 func (f *flow) hasVar(name string) bool {
 	f.current.reads[name] = true
-	return f.set[name]
+	return f.set[name] || f.any
 }
 
 func (f *flow) hasResult(action string) bool {
@@ -68,6 +71,13 @@ func (f *flow) setVar(name string, active bool) {
 	f.set[name] = true
 }
 
+// setAny says that an action may set whatever variable it likes.
+func (f *flow) setAny(active bool) {
+	if active {
+		f.any = true
+	}
+}
+
 func (f *flow) setResult(action string) {
 	f.current.sets[resultKey(action)] = true
 	f.ran[action] = true
@@ -80,8 +90,12 @@ func resultKey(action string) string { return "actions." + action }
 
 // readActions lists the results that are read, in a stable order.
 func (f *flow) readActions() []string {
-	out := make([]string, 0, len(f.actions))
-	for name := range f.actions {
+	read := maps.Clone(f.actions)
+	if f.readsAll {
+		maps.Copy(read, f.ran)
+	}
+	out := make([]string, 0, len(read))
+	for name := range read {
 		out = append(out, name)
 	}
 	slices.Sort(out)

@@ -70,6 +70,7 @@ func FuzzCompile(f *testing.F) {
 	}
 	f.Add("a: &a [x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b]\nd: [*c, *c]")
 	opts := testOptions()
+	opts.Offline = true // whatever URL comes up
 	opts.Catalog, opts.Providers = corpusCatalog(), providers.Registry()
 	f.Fuzz(func(t *testing.T, text string) {
 		_, diags := Compile(Input{Path: "p.yaml", Text: []byte(text)}, opts)

@@ -37,6 +37,9 @@ const (
 	KindAction     // a mapping of Fields, of which "config" depends on "type"
 	KindConfig     // the config of an action
 	KindRouteRule  // a mapping of Fields
+	KindRego       // a module in Rego
+	KindModule     // the name of a file or folder, or a mapping of Fields
+	KindModules    // a mapping of Fields, or the value of the first of them in its place, alone or in a list
 )
 
 // Field is one key of the policy language: what editors, the schema and the reference know of it.
@@ -70,7 +73,7 @@ func Language() []Field {
 		Field{Name: keyInclude, Kind: KindFile, List: true, Single: true, Filled: true, Doc: "Files and folders whose documents stand in front of this one."},
 		Field{Name: "time_zone", Kind: KindString, Doc: "The zone in which `time.hour`, `time.weekday` and `time.date` are told, such as `Europe/Berlin`.", Default: "UTC"},
 		Field{Name: "providers", Kind: KindObject, List: true, Doc: "Who can answer, for all routes.", Fields: providerFields()},
-		Field{Name: "rego", Kind: KindAny, Doc: "Rego modules that rules may ask."},
+		regoField(),
 	)
 	for _, key := range phases {
 		out = append(out, phaseField(key[0], key[1]))

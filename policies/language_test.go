@@ -95,6 +95,8 @@ func TestLanguageIsRead(t *testing.T) {
 		{name: "gateway", around: "{on_request: [{type: ai-gateway, config: {%s}}]}", fields: GatewayFields()},
 		{name: "rule", around: "{on_request: [{%s}]}", fields: ruleFields(keyRequest, 0, 0), needs: "actions: [{type: deny}]"},
 		{name: "rule of answers", around: "{on_response: [{%s}]}", fields: ruleFields(keyResponse, 0, 0), needs: "actions: [{type: log}]"},
+		{name: "entry of rego", around: "{rego: [{%s}]}", fields: moduleFields(), needs: "bundle: a.tar.gz"},
+		{name: "key of a bundle", around: "{rego: [{bundle: a.tar.gz, keys: [{%s}]}]}", fields: moduleFields()[5].Fields, needs: "id: a"},
 		{name: "action", around: "{on_request: [{actions: [{%s}]}]}", fields: actionFields(0, 0), needs: "type: deny"},
 	}
 	for _, tt := range tables {

@@ -1,6 +1,8 @@
 package policies
 
 import (
+	"time"
+
 	"github.com/rs/zerolog"
 
 	"weir/engine"
@@ -32,6 +34,18 @@ type Options struct {
 	Providers []engine.ProviderSpec
 	// Services gives actions what they need beyond their configuration, by the name of the policy; nil = none.
 	Services func(plan string) engine.Services
+	// BundleFolder is where the last good bundles are kept for policies that do not say; "" = nowhere.
+	BundleFolder string
+	// BundleFiles are files that are read in place of bundles, by their URLs.
+	BundleFiles map[string]string
+	// Offline asks no server for bundles: the copy that is kept is read, and where there is none, nothing is said about the
+	// rules that need it. It is for editors and for texts that show a policy.
+	Offline bool
+	// Bundles keeps what was fetched over several loads; nil = each load, or each store, has its own.
+	Bundles *Bundles
+	// RegoDeadline bounds evaluations whose action does not say how long they may take; 0 = opa.DefaultDeadline. It is for tests
+	// on machines that do other things as well.
+	RegoDeadline time.Duration
 	// Log gets one line for each load.
 	Log zerolog.Logger
 }

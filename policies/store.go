@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"weir/engine"
 	"weir/engine/diag"
+	"weir/engine/opa"
 )
 
 // maxPlans is how many plans are kept, the current one among them: enough to go back over a series of bad edits, few
@@ -22,10 +26,13 @@ var ErrNoEarlierPlan = errors.New("no earlier plan is kept")
 // Store holds the current plan of one policy. Loading it is one atomic read; a new plan is built beside the old one and
 // takes its place at once, and a policy that does not load leaves the old plan where it is.
 type Store struct {
-	in   Input
-	opts Options
+	in      Input
+	opts    Options
+	bundles *Bundles
 
 	current atomic.Pointer[engine.Plan]
+
+	loading sync.Mutex // one load at a time; what follows is written by loads, under mu
 
 	mu         sync.Mutex
 	plans      []loaded // the last one is current
@@ -35,6 +42,8 @@ type Store struct {
 	failedAt   time.Time
 	diags      diag.List // of the last attempt
 	files      []string
+	read       *reader     // of the last attempt
+	remotes    []remoteUse // of the last attempt
 }
 
 // loaded is one plan with what Status tells about it.
@@ -45,6 +54,8 @@ type loaded struct {
 	diags      diag.List
 	exceptions []Exception
 	auth       bool
+	rego       *opa.Policy
+	remotes    []remoteUse
 }
 
 // Status is what the admin page tells about a policy.
@@ -60,7 +71,9 @@ type Status struct {
 	Exceptions    []Exception `json:"exceptions"`
 	Authenticates bool        `json:"authenticates"`
 	Files         []string    `json:"files"`
-	Kept          []Kept      `json:"kept"`
+	// Bundles are those that the plan was compiled with, and those that are waited for.
+	Bundles []BundleStatus `json:"bundles"`
+	Kept    []Kept         `json:"kept"`
 }
 
 // Kept is one plan that Rollback can return to, the newest first.
@@ -70,7 +83,13 @@ type Kept struct {
 }
 
 // NewStore returns a store without a plan; Reload loads the first one.
-func NewStore(in Input, opts Options) *Store { return &Store{in: in, opts: opts} }
+func NewStore(in Input, opts Options) *Store {
+	s := &Store{in: in, opts: opts, bundles: opts.Bundles, read: newReader()}
+	if s.bundles == nil {
+		s.bundles = NewBundles()
+	}
+	return s
+}
 
 // Load returns the current plan, nil before the first successful Reload. An exchange loads it once and keeps it.
 func (s *Store) Load() *engine.Plan { return s.current.Load() }
@@ -78,49 +97,62 @@ func (s *Store) Load() *engine.Plan { return s.current.Load() }
 // Reload compiles the policy again and puts the new plan in place. Files that did not change make it a no-op; on any
 // error the old plan stays and the error is also in Status. It may be called from several goroutines.
 func (s *Store) Reload(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.loading.Lock()
+	defer s.loading.Unlock()
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("reloading the policy: %w", err)
 	}
 	if s.attempted != "" && s.hashNow() == s.attempted {
 		return s.failed
 	}
-	start := time.Now()
-	c := compile(s.in, s.opts)
-	s.files, s.attempted, s.diags = c.files, c.cfg.Hash, c.diags
+	c := compile(s.in, s.opts, load{ctx: ctx, bundles: s.bundles}) //nolint:contextcheck // only fetching can be cut short
+	err := s.try(c)
+	if err != nil && c.waiting() {
+		s.fallBack(ctx, c, err)
+	}
+	s.forget()
+	return err
+}
+
+// try puts the plan of a compiled policy in place, if there is one.
+func (s *Store) try(c *compiled) error {
+	s.mu.Lock()
+	s.files, s.read, s.remotes = c.files, c.secrets.files, c.remotes
+	s.attempted, s.diags = c.cfg.Hash, c.diags
 	if len(s.plans) > 0 && s.plans[len(s.plans)-1].hash == c.cfg.Hash && !c.diags.HasErrors() {
 		s.failed, s.diags = nil, s.plans[len(s.plans)-1].diags
+		s.mu.Unlock()
+		s.activate(c.remotes)
 		return nil
 	}
+	s.mu.Unlock()
 	plan, err := s.build(c)
+	s.mu.Lock()
 	s.diags = c.diags
 	if err != nil {
 		s.failed, s.failedAt = err, time.Now()
+		s.mu.Unlock()
 		s.opts.Log.Error().Str("policy", s.name()).Uint64("generation", s.generation).Str("hash", c.cfg.Hash).
 			RawJSON("diagnostics", c.diagnosticsJSON()).Msg("policy not loaded, the earlier one stays")
 		return err
 	}
 	s.failed = nil
-	s.put(loaded{
-		plan: plan, hash: c.cfg.Hash, at: time.Now(), diags: c.diags,
-		exceptions: c.exceptions, auth: c.cfg.Authenticates,
-	})
-	s.opts.Log.Info().Str("policy", s.name()).Uint64("generation", s.generation).Str("hash", c.cfg.Hash).
-		Dur("took", time.Since(start)).Int("warnings", len(c.diags)).Int("exceptions", len(c.exceptions)).Msg("policy loaded")
+	s.mu.Unlock()
+	s.put(c, plan)
 	return nil
 }
 
 // hashNow is the hash of the files of the last attempt as they are now.
 func (s *Store) hashNow() string {
 	files := newReader()
+	files.remote = s.newest
 	if s.in.Text != nil {
 		files.put(s.in.Path, s.in.Text, nil)
 	} else if s.in.Path == "" {
 		files.put("", []byte(builtinPolicy), nil)
 	}
 	for _, path := range s.files {
-		_, _ = files.read(path, maxDocument) // a file that is gone changes the hash
+		files.again(path, s.read)
 	}
 	return files.hash()
 }
@@ -144,23 +176,52 @@ func (s *Store) build(c *compiled) (*engine.Plan, error) {
 	return plan, nil
 }
 
-func (s *Store) put(l loaded) {
+// put makes a plan the current one.
+func (s *Store) put(c *compiled, plan *engine.Plan) {
+	l := loaded{
+		plan: plan, hash: c.cfg.Hash, at: time.Now(), diags: c.diags, exceptions: c.exceptions, auth: c.cfg.Authenticates,
+		rego: c.cfg.Rego, remotes: c.remotes,
+	}
+	s.mu.Lock()
 	s.generation++
-	l.plan.Generation = s.generation
+	plan.Generation = s.generation
 	if len(s.plans) == maxPlans {
 		s.plans = append(s.plans[:0], s.plans[1:]...)
 	}
 	s.plans = append(s.plans, l)
-	s.current.Store(l.plan)
+	s.current.Store(plan)
+	s.mu.Unlock()
+	s.activate(c.remotes)
+	s.opts.Log.Info().Str("policy", s.name()).Uint64("generation", plan.Generation).Str("hash", c.cfg.Hash).
+		Func(func(e *zerolog.Event) {
+			if names := revisions(l.rego); len(names) > 0 {
+				e.Strs("bundles", names)
+			}
+		}).
+		Dur("took", time.Since(c.began)).Int("warnings", len(c.diags)).Int("exceptions", len(c.exceptions)).Msg("policy loaded")
 }
 
 // Rollback puts the plan before the current one back. The policy that it replaced is not loaded again until one of its
 // files changes.
 func (s *Store) Rollback() error {
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	now, err := s.previous()
+	if err != nil {
+		return err
+	}
+	s.activate(now.remotes)
+	s.opts.Log.Warn().Str("policy", s.name()).Uint64("generation", now.plan.Generation).Str("hash", now.hash).
+		Msg("policy rolled back")
+	return nil
+}
+
+// previous makes the plan before the current one current again.
+func (s *Store) previous() (loaded, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.plans) < 2 {
-		return ErrNoEarlierPlan
+		return loaded{}, ErrNoEarlierPlan
 	}
 	last := len(s.plans) - 1
 	s.plans[last] = loaded{}
@@ -168,9 +229,7 @@ func (s *Store) Rollback() error {
 	now := s.plans[last-1]
 	s.diags, s.failed = now.diags, nil
 	s.current.Store(now.plan)
-	s.opts.Log.Warn().Str("policy", s.name()).Uint64("generation", now.plan.Generation).Str("hash", now.hash).
-		Msg("policy rolled back")
-	return nil
+	return now, nil
 }
 
 // Status returns what the admin page tells.
@@ -179,7 +238,7 @@ func (s *Store) Status() Status {
 	defer s.mu.Unlock()
 	out := Status{
 		Name: s.name(), Path: s.in.Path, Diagnostics: append(diag.List{}, s.diags...),
-		Exceptions: []Exception{}, Files: append([]string{}, s.files...), Kept: []Kept{},
+		Exceptions: []Exception{}, Files: shownFiles(s.files), Bundles: s.bundleStatus(), Kept: []Kept{},
 	}
 	if s.failed != nil {
 		out.LastError, out.LastErrorAt = s.failed.Error(), s.failedAt
@@ -203,7 +262,7 @@ func (s *Store) watched() []string {
 	if len(s.files) == 0 && s.in.Path != "" {
 		return []string{s.in.Path}
 	}
-	return append([]string(nil), s.files...)
+	return slices.DeleteFunc(slices.Clone(s.files), isRemote)
 }
 
 func (s *Store) name() string {

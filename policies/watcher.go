@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -29,6 +30,7 @@ const (
 // put a new file in place of the old one, and mounted configuration swaps a link.
 type Watcher struct {
 	files   func() []string
+	remotes func() []*remote
 	changed func(context.Context)
 	log     zerolog.Logger
 
@@ -37,6 +39,10 @@ type Watcher struct {
 	notify  *fsnotify.Watcher
 	folders map[string]map[string]bool // folder -> names in it that matter
 	warned  map[string]bool            // folders that cannot be watched
+
+	fresh chan struct{} // a bundle was fetched
+	polls map[*remote]context.CancelFunc
+	tasks sync.WaitGroup
 }
 
 // NewWatcher makes a watcher of the stores' files.
@@ -48,27 +54,43 @@ func NewWatcher(log zerolog.Logger, stores ...*Store) *Watcher {
 		}
 		return out
 	}
-	return newWatcher(log, files, func(ctx context.Context) {
+	w := newWatcher(log, files, func(ctx context.Context) {
 		for _, s := range stores {
 			_ = s.Reload(ctx) // the store logs it and keeps it for its status
 		}
 	})
+	w.remotes = func() []*remote {
+		var out []*remote
+		for _, s := range stores {
+			out = append(out, s.polled()...)
+		}
+		return out
+	}
+	return w
 }
 
 // newWatcher makes a watcher that calls changed for changes of the files, which are asked for again behind every call.
 func newWatcher(log zerolog.Logger, files func() []string, changed func(context.Context)) *Watcher {
-	return &Watcher{files: files, changed: changed, log: log, quiet: watchQuiet, longest: watchLongest, poll: watchPoll}
+	return &Watcher{
+		files: files, remotes: func() []*remote { return nil }, changed: changed, log: log,
+		quiet: watchQuiet, longest: watchLongest, poll: watchPoll,
+		fresh: make(chan struct{}, 1), polls: map[*remote]context.CancelFunc{},
+	}
 }
 
-// Run watches until the context ends. Reloads that fail are logged by their store and change nothing.
+// Run watches, and asks for new revisions of bundles, until the context ends. Reloads that fail are logged by their store
+// and change nothing.
 func (w *Watcher) Run(ctx context.Context) (err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer w.tasks.Wait()
+	defer stop()
 	w.notify, err = fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watching policy files: %w", err)
 	}
 	defer func() { _ = w.notify.Close() }() // nothing depends on the end of watching
 	w.folders, w.warned = map[string]map[string]bool{}, map[string]bool{}
-	w.follow()
+	w.follow(ctx)
 	w.reload(ctx) // what changed between the first load and now
 	w.loop(ctx)
 	return nil
@@ -109,6 +131,8 @@ func (w *Watcher) loop(ctx context.Context) {
 			w.reload(ctx)
 		case <-poll.C:
 			w.reload(ctx)
+		case <-w.fresh:
+			w.reload(ctx)
 		}
 	}
 }
@@ -123,17 +147,48 @@ func (w *Watcher) matters(e fsnotify.Event) bool {
 		return true
 	}
 	names := w.folders[filepath.Dir(name)]
-	return names[filepath.Base(name)] || names[allNames]
+	return names[filepath.Base(name)] || names[allNames] || names[allRego]
 }
 
 func (w *Watcher) reload(ctx context.Context) {
 	w.changed(ctx)
-	w.follow()
+	if w.follow(ctx) {
+		w.changed(ctx) // what changed in a new folder before it was watched
+		w.follow(ctx)
+	}
+}
+
+// ask starts and stops asking for bundles, so that those are asked for that the stores need now.
+func (w *Watcher) ask(ctx context.Context) {
+	want := map[*remote]bool{}
+	for _, r := range w.remotes() {
+		want[r] = true
+		if w.polls[r] != nil {
+			continue
+		}
+		asking, stop := context.WithCancel(ctx)
+		w.polls[r] = stop
+		w.tasks.Go(func() {
+			r.poll(asking, w.log, func() {
+				select {
+				case w.fresh <- struct{}{}:
+				default: // the reload that waits will see this one too
+				}
+			})
+		})
+	}
+	for r, stop := range w.polls {
+		if !want[r] {
+			stop()
+			delete(w.polls, r)
+		}
+	}
 }
 
 // follow makes the set of watched folders what the files need now. Folders that went away and came back are watched
-// again.
-func (w *Watcher) follow() {
+// again. It reports whether there are new ones.
+func (w *Watcher) follow(ctx context.Context) (grown bool) {
+	w.ask(ctx)
 	want := map[string]map[string]bool{}
 	for _, file := range w.files() {
 		addPlaces(file, want)
@@ -145,12 +200,15 @@ func (w *Watcher) follow() {
 		}
 	}
 	for _, folder := range slices.Sorted(maps.Keys(want)) {
-		if err := w.notify.Add(folder); err != nil && !w.warned[folder] {
+		err := w.notify.Add(folder)
+		grown = grown || err == nil && !slices.Contains(watched, folder)
+		if err != nil && !w.warned[folder] {
 			w.warned[folder] = true
 			w.log.Warn().Err(err).Str("folder", folder).Msg("a folder of policy files cannot be watched; looking at it from time to time")
 		}
 	}
 	w.folders = want
+	return grown
 }
 
 // addPlaces adds each folder that has to be watched for a file, with the names that matter in it: the file itself, every link

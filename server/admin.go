@@ -201,8 +201,9 @@ func (g *Gateway) policyViews() []policyView {
 
 func (g *Gateway) showPolicy(ctx *fasthttp.RequestCtx) error {
 	body, err := json.MarshalIndent(struct {
-		Policies []policyView `json:"policies"`
-	}{g.policyViews()}, "", "  ")
+		Policies  []policyView `json:"policies"`
+		Decisions decisionView `json:"decision_log"`
+	}{g.policyViews(), g.decided.view()}, "", "  ")
 	if err != nil {
 		return engine.AsError(err)
 	}
@@ -274,6 +275,7 @@ func (g *Gateway) showMetrics(ctx *fasthttp.RequestCtx) error {
 		b = appendFamily(b, m.name, m.kind, m.help)
 		b = append(b, m.name+" "+strconv.FormatInt(m.value, 10)+"\n"...)
 	}
+	b = g.decided.appendMetrics(b)
 	b = appendPolicyMetrics(b, g.policyViews())
 	ctx.SetContentType("text/plain; version=0.0.4; charset=utf-8")
 	ctx.SetBody(b)

@@ -23,10 +23,12 @@ type Config struct {
 	Limits         Limits
 	Secrets        SecretsConfig
 	Log            LogConfig
+	Decisions      DecisionLogConfig
 	Drain          DrainConfig
 	RoutingHeaders bool     // x-weir-provider, x-weir-model, x-weir-attempts on answers
 	Catalog        []string // files over the built-in catalog
 	Region         string   // where the gateway runs
+	BundleFolder   string   // where the last good bundles of policies are kept
 	IP             IPConfig
 }
 

@@ -61,6 +61,7 @@ func (c *Config) resolve(dir string) {
 	for i := range c.Catalog {
 		abs(&c.Catalog[i])
 	}
+	abs(&c.Decisions.File.Path)
 	for i := range c.Secrets.Dirs {
 		abs(&c.Secrets.Dirs[i])
 	}
@@ -196,6 +197,9 @@ func (r *configReader) check(c *Config, doc *yaml.Node) {
 		} else if t.ClientCAFile != "" && t.CertFile == "" {
 			r.at(place("listeners"), "missing_value", "client_ca_file needs cert_file and key_file", "")
 		}
+	}
+	if err := c.Decisions.check(); err != nil {
+		r.at(place("decision_log"), "bad_decision_log", err.Error(), "")
 	}
 	if err := c.checkEndpoints(); err != nil {
 		r.at(place("endpoints"), "bad_endpoints", err.Error(), "")

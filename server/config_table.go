@@ -1,6 +1,9 @@
 package server
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Bounds that several options share.
 const (
@@ -11,7 +14,7 @@ const (
 
 // options are the keys of weir.yaml: what is decoded, defaulted and documented.
 func options() []option[Config] {
-	return append(append(mainOptions(), limitOptions()...), timeOptions()...)
+	return slices.Concat(mainOptions(), limitOptions(), timeOptions(), decisionOptions())
 }
 
 func mainOptions() []option[Config] {
@@ -22,12 +25,13 @@ func mainOptions() []option[Config] {
 		{"hosts", kindStrings(isHost), "", "Host names that loopback listeners answer to, beside localhost and the hosts of endpoints. Others are refused, since a page in a browser can make a name of its own resolve to this machine.", func(c *Config) any { return &c.Hosts }},
 		{"origins", kindStrings(isOrigin), "", "Origins of web pages that may call the gateway from a browser. Pages of other sites are refused.", func(c *Config) any { return &c.Origins }},
 		{"trusted_proxies", kindPrefixes(), "", "Address ranges of proxies whose `x-forwarded-for` and `x-forwarded-proto` are believed.", func(c *Config) any { return &c.TrustedProxies }},
-		{"routing_headers", kindBool(), "true", "Tell clients who answered, in `x-weir-provider`, `x-weir-model` and `x-weir-attempts`.", func(c *Config) any { return &c.RoutingHeaders }},
+		{"routing_headers", kindBool(), "true", "Tell clients who answered, in `x-weir-provider`, `x-weir-model` and `x-weir-attempts`, and which decision of a policy was the last word, in `x-weir-decision-id`.", func(c *Config) any { return &c.RoutingHeaders }},
 		{"catalog", kindStrings(nil), "", "Files of model facts over the built-in catalog, as `weir catalog import` writes them; later ones over earlier ones.", func(c *Config) any { return &c.Catalog }},
 		{"secrets.env", kindBool(), "true", "Look for secrets in the environment.", func(c *Config) any { return &c.Secrets.Env }},
 		{"secrets.dirs", kindStrings(nil), "", "Folders that hold one secret a file.", func(c *Config) any { return &c.Secrets.Dirs }},
 		{"secrets.files", kindStrings(nil), "", "Files of NAME=value lines.", func(c *Config) any { return &c.Secrets.Files }},
 		{"region", kindString(nil), "", "Where this gateway runs, for `conn.server_region`.", func(c *Config) any { return &c.Region }},
+		{"bundle_folder", kindString(nil), "", "Folder that the last good OPA bundles are kept in, for a start while their server is down, where the policy does not name one (`persist`).", func(c *Config) any { return &c.BundleFolder }},
 		{"ip.databases", kindStrings(nil), "", "Files in MaxMind's format (City, Country, ASN, Anonymous-IP) for `conn.geo.*` and what else expressions know of addresses. Reloaded when they change.", func(c *Config) any { return &c.IP.Databases }},
 		{"ip.lists", kindStrings(isIPList), "", "Files of addresses and networks, one a line, each with its category: `blocklist=/etc/weir/blocked.txt`, `tor=...`, or a name of your own. Reloaded when they change.", func(c *Config) any { return &c.IP.Lists }},
 		{"log.format", kindEnum("json", "console"), "json", "Form of the log.", func(c *Config) any { return &c.Log.Format }},

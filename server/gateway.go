@@ -54,6 +54,8 @@ type Options struct {
 	// Access receives the access log, nil = none; Log receives everything else.
 	Access io.Writer
 	Log    zerolog.Logger
+	// Decisions is shown on the admin listener; who made it closes it. Nil = no decisions are logged.
+	Decisions *DecisionLog
 }
 
 // Gateway is the listener of Weir: the data port, the admin port, and what keeps both in good order.
@@ -63,6 +65,7 @@ type Gateway struct {
 	pool    Pool
 	log     zerolog.Logger
 	access  *accessLog
+	decided *DecisionLog
 	policy  map[string]Policy
 	origins origins
 	trusted []netip.Prefix
@@ -100,7 +103,7 @@ const (
 // New makes a gateway and opens its listeners, so that a port in use is known before anything runs.
 func New(o Options) (*Gateway, error) {
 	g := &Gateway{
-		config: o.Config, limits: &o.Config.Limits, pool: o.Pool, log: o.Log, policy: o.Policies, token: o.Token,
+		config: o.Config, limits: &o.Config.Limits, pool: o.Pool, log: o.Log, policy: o.Policies, token: o.Token, decided: o.Decisions,
 		origins: newOrigins(o.Config), trusted: o.Config.TrustedProxies,
 		start: time.Now(), finished: make(chan struct{}),
 	}

@@ -18,6 +18,7 @@ type checkCmd struct {
 	Strict bool     `help:"Make warnings errors, and refuse rules that only watch or go on after errors."`
 	Watch  bool     `help:"Check again whenever a file changed, until interrupted."`
 	Config string   `type:"existingfile" help:"weir.yaml, for where secrets are."`
+	bundleFlags
 }
 
 // Run checks policies as loading them would, secrets and providers included.
@@ -27,6 +28,7 @@ func (c *checkCmd) Run(a *app) error {
 		return err
 	}
 	defer done()
+	c.set(&opts)
 	if c.Watch {
 		return c.watch(a, opts)
 	}
@@ -42,6 +44,14 @@ func (c *checkCmd) Run(a *app) error {
 	}
 	return nil
 }
+
+// bundleFlags say where the bundles of policies come from that are not served.
+type bundleFlags struct {
+	Bundle  map[string]string `placeholder:"URL=FILE" help:"A file to read in place of the bundle of this URL."`
+	Offline bool              `help:"Ask no server for bundles: the copy that is kept is read."`
+}
+
+func (f *bundleFlags) set(o *policies.Options) { o.BundleFiles, o.Offline = f.Bundle, f.Offline }
 
 // checkOptions is what policies are compiled with where they are checked and not served: by weir check, and by an editor,
 // which shows what it says. What is returned beside them is to be called at the end.
@@ -61,7 +71,7 @@ func (a *app) checkOptions(configPath string) (opts policies.Options, done func(
 	}
 	return policies.Options{
 		Actions: actions.Registry(), Secrets: parts.secrets, Build: parts.runtime.NewPlan, Services: parts.runtime.Services, Log: zerolog.Nop(),
-		Catalog: models, Providers: providers.Registry(),
+		Catalog: models, Providers: providers.Registry(), BundleFolder: config.BundleFolder,
 	}, parts.close, nil
 }
 

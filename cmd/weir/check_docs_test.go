@@ -23,7 +23,7 @@ func TestMigrationPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(text)
-	ours := []string{"access-key", "rego", "redact", "cache", "budget"}
+	ours := []string{"access-key", "rego", "redact", "cache", "budget", "block", "limit-content", "restrict-tools", "system-prompt", "validate-answer"}
 	for _, spec := range actions.Registry() {
 		if !slices.Contains(ours, spec.Name) && !strings.Contains(page, "(actions/"+spec.Name+".md)") {
 			t.Errorf("%s is not on the page", spec.Name)

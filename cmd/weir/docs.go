@@ -11,7 +11,6 @@ import (
 	"weir/actions"
 	"weir/engine"
 	"weir/engine/catalog"
-	"weir/policies/editor"
 	"weir/providers"
 	"weir/server"
 )
@@ -50,12 +49,16 @@ func (c *docsCmd) Run(a *app) error {
 			return err
 		}
 	}
-	schema, err := editor.Schema(specs)
-	if err != nil {
-		return fmt.Errorf("making the schema: %w", err)
-	}
-	if err := write(filepath.Join(c.Dir, "schema", "policy.schema.json"), string(schema)); err != nil {
-		return err
+	for what, name := range map[string]string{
+		"policy": "policy.schema.json", "rego-input": "rego-input.schema.json", "rego-capabilities": "rego-capabilities.json",
+	} {
+		text, err := schemaOf(what)
+		if err != nil {
+			return err
+		}
+		if err := write(filepath.Join(c.Dir, "schema", name), string(text)); err != nil {
+			return err
+		}
 	}
 	for _, dir := range []string{"actions", "providers"} {
 		if err := c.removeStale(dir, pages); err != nil {

@@ -22,6 +22,7 @@ func (c *lspCmd) Run(a *app) error {
 		return err
 	}
 	defer done()
+	opts.Offline = true // an editor checks with each key that is pressed
 	ctx, stop := a.untilStopped(nil)
 	defer stop()
 	err = editor.Serve(ctx, stdio{Reader: os.Stdin, Writer: a.out}, editor.Options{

@@ -70,15 +70,7 @@ func (a *app) newParts(c *server.Config, log zerolog.Logger, opts ...partOption)
 		opt(&o)
 	}
 	p.runtime = engine.NewRuntime(o)
-	if c.Secrets.Env {
-		p.secrets = append(p.secrets, policies.EnvSecrets(a.getenv))
-	}
-	for _, dir := range c.Secrets.Dirs {
-		p.secrets = append(p.secrets, policies.DirSecrets(dir))
-	}
-	for _, file := range c.Secrets.Files {
-		p.secrets = append(p.secrets, policies.FileSecrets(file))
-	}
+	p.secrets = a.secretSources(c)
 	return p, nil
 }
 

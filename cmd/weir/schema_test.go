@@ -32,3 +32,17 @@ func TestSchema(t *testing.T) {
 		t.Errorf("got %d bytes and error %v in the file, want what was printed", len(got), err)
 	}
 }
+
+func TestSchemaOfRego(t *testing.T) {
+	t.Parallel()
+	for what, member := range map[string]string{"rego-input": "properties", "rego-capabilities": "builtins"} {
+		p := newProcess(nil)
+		if status := p.run([]string{"schema", what}); status != 0 {
+			t.Fatalf("got status %d and %s, want 0", status, p.errs)
+		}
+		var got map[string]any
+		if err := json.Unmarshal([]byte(p.out.String()), &got); err != nil || got[member] == nil {
+			t.Errorf("%s: got error %v, want JSON with %s", what, err, member)
+		}
+	}
+}

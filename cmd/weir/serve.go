@@ -49,6 +49,12 @@ func (c *serveCmd) Run(a *app) error {
 	}
 	local := a.probeLocal(context.Background(), providers.Registry())
 	opts = append(opts, func(o *engine.RuntimeOptions) { o.Local = local })
+	decisions, err := a.decisionLog(config, log)
+	if err != nil {
+		return err
+	}
+	defer decisions.Close()
+	opts = append(opts, logsDecisions(decisions))
 	parts, err := a.newParts(config, log, opts...)
 	if err != nil {
 		return err
@@ -58,7 +64,7 @@ func (c *serveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return c.serve(a, config, parts, stores, log)
+	return c.serve(a, &server.Options{Config: config, Policies: stores.byID, Pool: parts.runtime, Log: log, Decisions: decisions}, stores)
 }
 
 // override puts the command line over weir.yaml.
@@ -128,6 +134,7 @@ func (c *serveCmd) load(a *app, config *server.Config, p *parts, log zerolog.Log
 		e := &config.Endpoints[i]
 		s := policies.NewStore(policies.Input{Path: e.Policy}, policies.Options{
 			Name: e.ID, Actions: actions.Registry(), Secrets: p.secrets, Build: build, Services: p.runtime.Services, Log: log,
+			BundleFolder: config.BundleFolder,
 		})
 		loaded[e.ID] = s
 		err := s.Reload(context.Background())
@@ -146,13 +153,13 @@ func (c *serveCmd) load(a *app, config *server.Config, p *parts, log zerolog.Log
 	return out, nil
 }
 
-func (c *serveCmd) serve(a *app, config *server.Config, p *parts, s *stores, log zerolog.Logger) error {
-	token, _ := a.getenv(tokenEnv)
-	o := server.Options{Config: config, Policies: s.byID, Pool: p.runtime, Token: token, Log: log}
+func (c *serveCmd) serve(a *app, o *server.Options, s *stores) error {
+	config, log := o.Config, o.Log
+	o.Token, _ = a.getenv(tokenEnv)
 	if config.Log.Access {
 		o.Access = a.out
 	}
-	g, err := server.New(o)
+	g, err := server.New(*o)
 	if err != nil {
 		return fmt.Errorf("starting: %w", err)
 	}

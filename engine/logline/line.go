@@ -222,6 +222,21 @@ func appendClean(dst []byte, value string) []byte {
 	return dst
 }
 
+// AppendSafe appends JSON with what moves a terminal's cursor or turns the direction of writing escaped. encoding/json has
+// escaped the control characters of ASCII.
+func AppendSafe(dst, value []byte) []byte {
+	for len(value) > 0 {
+		r, n := utf8.DecodeRune(value)
+		if odd(r) {
+			dst = appendUnicode(dst, r)
+		} else {
+			dst = append(dst, value[:n]...)
+		}
+		value = value[n:]
+	}
+	return dst
+}
+
 func appendUnicode(dst []byte, r rune) []byte {
 	const digits = "0123456789abcdef"
 	return append(dst, '\\', 'u', digits[r>>12&15], digits[r>>8&15], digits[r>>4&15], digits[r&15])

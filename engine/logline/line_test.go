@@ -79,6 +79,12 @@ func FuzzLine(f *testing.F) {
 	})
 }
 
+func TestAppendSafe(t *testing.T) {
+	if got, want := string(AppendSafe([]byte("x"), []byte("{\"a\":\"é\u202e\x7f\"}"))), `x{"a":"é\u202e\u007f"}`; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func BenchmarkLine(b *testing.B) {
 	var l Line
 	b.ReportAllocs()

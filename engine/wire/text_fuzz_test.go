@@ -9,7 +9,7 @@ import (
 // rewriteAllCases are the streams of the rewriter's tests.
 func rewriteAllCases() []rewriteCase {
 	cases := append(rewriteChatCases(), rewriteAnthropicCases()...)
-	return append(append(cases, rewriteResponsesCases()...), rewriteGeminiCases()...)
+	return append(append(append(cases, rewriteResponsesCases()...), rewriteGeminiCases()...), rewriteStrangeCases()...)
 }
 
 // FuzzTextRewriter checks that no stream makes the rewriter fail otherwise than by an error, that what it writes are

@@ -40,7 +40,8 @@ type TextRewriter struct {
 	last     []byte // the last event's data while text is held, to make events of
 	made     []byte // the current one's, the same
 	head     textHead
-	seen     uint32 // fields that had a delta
+	strange  []Member // of the event's top level, that nobody told of
+	seen     uint32   // fields that had a delta
 	sequence textSequence
 	array    textArray
 	crlf     bool
@@ -78,13 +79,24 @@ func (r *TextRewriter) Reset(api API, f Framing, filter TextFilter) {
 	*r = TextRewriter{
 		api: api, framing: f, filter: filter,
 		channels: r.channels, spots: r.spots, cuts: r.cuts, fields: r.fields, fresh: r.fresh, plain: r.plain, out: r.out,
-		inner: r.inner, data: r.data, last: r.last[:0], whole: r.whole,
+		inner: r.inner, data: r.data, last: r.last[:0], whole: r.whole, strange: r.strange[:0],
 	}
 }
 
 // Added is how many events more than it was given the rewriter has written.
 func (r *TextRewriter) Added() int64 {
 	return r.sequence.shift
+}
+
+// Held is how many bytes of text are held back.
+func (r *TextRewriter) Held() int {
+	n := 0
+	for i := range r.channels {
+		if c := &r.channels[i]; c.open {
+			n += c.held
+		}
+	}
+	return n
 }
 
 // Event appends to dst what the client gets for one event. After an error the stream is to be ended: nothing of the

@@ -299,6 +299,7 @@ func TestTextRewriter(t *testing.T) {
 	}
 	cases = append(cases, rewriteAnthropicCases()...)
 	cases = append(cases, rewriteResponsesCases()...)
+	cases = append(cases, rewriteStrangeCases()...)
 	cases = append(cases, rewriteGeminiCases()...)
 	for _, tt := range cases {
 		t.Run(tt.api.String()+"/"+tt.name, func(t *testing.T) {

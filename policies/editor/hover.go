@@ -59,7 +59,10 @@ func (k *knowledge) hoverCode(text string, offset int, n *node, f *policies.Fiel
 // definition is the file that stands at an offset, where it exists.
 func (k *knowledge) definition(d *document, offset int) (string, bool) {
 	at, ok := k.locate(outline(d.text), offset)
-	if !ok || at.atKey || at.field == nil || at.field.Kind != policies.KindFile || at.scalar.text == "" {
+	if !ok || at.atKey || at.field == nil || at.scalar.text == "" {
+		return "", false
+	}
+	if kind := at.field.Kind; kind != policies.KindFile && kind != policies.KindModule {
 		return "", false
 	}
 	path := filepath.FromSlash(at.scalar.text)
@@ -160,8 +163,12 @@ func kindWord(f *policies.Field) string {
 		word = "CEL expression"
 	case policies.KindModels, policies.KindKeys:
 		word = "CEL strategy"
-	case policies.KindFile:
+	case policies.KindFile, policies.KindModule:
 		word = "file"
+	case policies.KindRego:
+		word = "module in Rego"
+	case policies.KindModules:
+		word = "list of files"
 	case policies.KindURL:
 		word = "URL"
 	case policies.KindDuration:

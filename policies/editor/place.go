@@ -124,6 +124,8 @@ func itemOf(f *policies.Field) *policies.Field {
 		return &item
 	case f.Kind == policies.KindAny, f.Kind == policies.KindMapping:
 		return f
+	case f.Kind == policies.KindModules:
+		return itemOf(&f.Fields[0])
 	default:
 		return nil
 	}
@@ -154,7 +156,7 @@ func (k *knowledge) keysOf(f *policies.Field, n *node) []policies.Field {
 		return nil
 	}
 	switch f.Kind {
-	case policies.KindObject, policies.KindRouteRule:
+	case policies.KindObject, policies.KindRouteRule, policies.KindModule, policies.KindModules:
 		return f.Fields
 	case policies.KindName:
 		return []policies.Field{{Name: "name", Required: true, Doc: f.Doc}}

@@ -162,6 +162,17 @@ func (g *generator) value(f *policies.Field, null bool) object {
 		return out
 	case policies.KindObject, policies.KindRouteRule:
 		return g.named(f, null)
+	case policies.KindRego:
+		return object{"type": scalar(null)}
+	case policies.KindModule:
+		return object{"if": object{"type": "object"}, "then": g.named(f, false), "else": plainText(f, false)}
+	case policies.KindModules:
+		entries := f.Fields[0]
+		many := object{"items": g.value(&entries, false), "minItems": 1}
+		return object{
+			"if": object{"type": "object"}, "then": g.mapping(f.Fields),
+			"else": object{"if": object{"type": "array"}, "then": many, "else": plainText(f, false)},
+		}
 	case policies.KindRule:
 		return g.rule(f)
 	case policies.KindAction:

@@ -150,7 +150,7 @@ func TestSchemaAgrees(t *testing.T) {
 	schema := compiledSchema(t)
 	valid, refused := 0, 0
 	for where, text := range repository(t) {
-		_, diags := policies.Compile(policies.Input{Path: "policy.yaml", Text: []byte(text)}, policies.Options{Actions: actions.Registry()})
+		_, diags := policies.Compile(policies.Input{Path: "policy.yaml", Text: []byte(text)}, policies.Options{Actions: actions.Registry(), Offline: true})
 		var v any
 		if yaml.Unmarshal([]byte(text), &v) != nil {
 			continue
@@ -206,9 +206,23 @@ func TestSchemaShapes(t *testing.T) {
 		{name: "anything in set-vars", text: "on_request: [{type: set-vars, config: {vars: [{a: {b: [1]}}]}}]"},
 		{name: "expressions of actions", text: "on_request: [{type: rate-limit, config: {name: a, algorithm: sliding_window, capacity: 1, rate: 1m, bucket_key: [true, '{1: 2}[1]'], cost: 2}}]"},
 		{name: "expressions of actions that are no list", text: "on_request: [{type: rate-limit, config: {name: a, algorithm: sliding_window, capacity: 1, rate: 1m, bucket_key: conn.client_ip}}]", refused: true},
+		{name: "rego", text: "rego: [{module: package a}]"},
+		{name: "rego as a mapping", text: "rego: {modules: [{module: package a}, {data: {b: [1]}}, {data: [2], at: c.d}], hosts: [api.example.com, 'api.example.com:8443']}"},
+		{name: "a module with a template string", text: "rego: [{module: \"package a\\n\\nb := `${c}`\"}]"},
 		{name: "merge key", text: "x-a: &a {type: deny}\non_request: [{<<: *a}]", refused: true},
 
 		{name: "unknown key", text: "on_reqest: []", refused: true},
+		{name: "rego without a value", text: "rego:", refused: true},
+		{name: "rego with no modules", text: "rego: []", refused: true},
+		{name: "rego as a mapping of an entry", text: "rego: {module: package a}", refused: true},
+		{name: "unknown key of rego", text: "rego: {modules: [{module: package a}], host: [a]}", refused: true},
+		{name: "unknown key of an entry of rego", text: "rego: [{modul: package a}]", refused: true},
+		{name: "entry of rego that is null", text: "rego: [{module: package a}, null]", refused: true},
+		{name: "entry of rego that is a list", text: "rego: [{module: package a}, [a.rego]]", refused: true},
+		{name: "template in the name of a module", text: "rego: ['${req.id}.rego']", refused: true},
+		{name: "key without an id", text: "rego: [{bundle: 'https://example.com/b', keys: [{key: a}]}]", refused: true},
+		{name: "unknown algorithm", text: "rego: [{bundle: 'https://example.com/b', keys: [{id: a, key: b, algorithm: none}]}]", refused: true},
+		{name: "poll that is no duration", text: "rego: [{bundle: 'https://example.com/b', poll: 30}]", refused: true},
 		{name: "phase without a value", text: "on_request:", refused: true},
 		{name: "phase under both names", text: "on_request: []\non_http_request: []", refused: true},
 		{name: "phase that is a text", text: "on_request: deny", refused: true},

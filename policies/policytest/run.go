@@ -29,7 +29,7 @@ var ErrNoScripts = errors.New("no .txtar script there")
 func Run(paths []string, out io.Writer, opts ...Option) (failed bool, err error) {
 	var files []string
 	for _, path := range paths {
-		found, err := find(path)
+		found, err := Find(path)
 		if err != nil {
 			return false, err
 		}
@@ -57,7 +57,7 @@ func Run(paths []string, out io.Writer, opts ...Option) (failed bool, err error)
 // RunDir runs every script of a folder and the folders below as a subtest named after its path.
 func RunDir(t *testing.T, dir string, opts ...Option) {
 	t.Helper()
-	files, err := find(dir)
+	files, err := Find(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,13 +73,17 @@ func RunDir(t *testing.T, dir string, opts ...Option) {
 	}
 }
 
-// find lists the scripts of a path, sorted.
-func find(path string) ([]string, error) {
+// Find lists the scripts of a path, sorted: of a folder those in it and below. ErrNoScripts says that it has none, or is
+// a file that is no script.
+func Find(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("looking for scripts: %w", err)
 	}
 	if !info.IsDir() {
+		if !strings.HasSuffix(path, ".txtar") {
+			return nil, fmt.Errorf("%s: %w", path, ErrNoScripts)
+		}
 		return []string{path}, nil
 	}
 	var files []string

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -94,7 +96,8 @@ func (w *world) close() {
 	w.rewrite()
 }
 
-// file finds a file of the script: in its archive, else beside it, from where it is copied so that edits stay here.
+// file finds a file of the script: in its archive, else beside it, from where it is copied so that edits stay here. What
+// stands beside it may be named in it, and comes with it.
 func (w *world) file(name string) (string, error) {
 	path := filepath.Join(w.dir, filepath.FromSlash(name))
 	if _, err := os.Stat(path); err == nil {
@@ -111,17 +114,61 @@ func (w *world) file(name string) (string, error) {
 	case info.Size() > maxFile:
 		return "", fmt.Errorf("%s is over %d bytes", name, maxFile)
 	}
-	text, err := os.ReadFile(beside) //nolint:gosec // a script reads the files of its own folder
-	if err != nil {
-		return "", fmt.Errorf("reading %s: %w", name, err)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return "", fmt.Errorf("copying %s: %w", name, err)
-	}
-	if err := os.WriteFile(path, text, 0o600); err != nil { //nolint:gosec // below the script's own folder, see IsLocal
+	if err := copyBeside(filepath.Dir(beside), filepath.Dir(path)); err != nil {
 		return "", fmt.Errorf("copying %s: %w", name, err)
 	}
 	return path, nil
+}
+
+// maxBeside is how many files come with one: more than any policy names that a script is written for.
+const maxBeside = 1000
+
+// copyBeside copies the files of a folder and those below, but for other scripts, hidden ones, those that are too large and
+// what is there already.
+func copyBeside(from, to string) error {
+	count := 0
+	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return fmt.Errorf("naming %s: %w", path, err)
+		}
+		target := filepath.Join(to, rel)
+		switch {
+		case entry.IsDir() && rel != "." && strings.HasPrefix(entry.Name(), "."):
+			return filepath.SkipDir
+		case entry.IsDir():
+			return os.MkdirAll(target, 0o750)
+		case filepath.Ext(path) == ".txtar", strings.HasPrefix(entry.Name(), "."), !entry.Type().IsRegular():
+			return nil
+		}
+		count++
+		if count > maxBeside {
+			return fmt.Errorf("there are more than %d files in %s", maxBeside, from)
+		}
+		return copyFile(path, target)
+	})
+	if err != nil {
+		return fmt.Errorf("copying what stands beside it: %w", err)
+	}
+	return nil
+}
+
+func copyFile(from, to string) error {
+	info, err := os.Stat(from)
+	if err != nil || info.Size() > maxFile {
+		return err //nolint:wrapcheck // the caller says what it was doing
+	}
+	if _, err := os.Stat(to); err == nil {
+		return nil
+	}
+	text, err := os.ReadFile(from) //nolint:gosec // a script reads the files of its own folder
+	if err != nil {
+		return err //nolint:wrapcheck // as above
+	}
+	return os.WriteFile(to, text, 0o600) //nolint:wrapcheck,gosec // as above; below the script's own folder
 }
 
 func (w *world) read(name string) (string, error) {
@@ -154,7 +201,7 @@ func (w *world) load(path string) error {
 	rt.SetEndpoints([]engine.GatewayEndpoint{{ID: endpointID, Plan: func() *engine.Plan { return w.store.Load() }}})
 	w.store = policies.NewStore(policies.Input{Path: path}, policies.Options{
 		Actions: actions.Registry(), Secrets: []policies.Source{policies.EnvSecrets(w.getenv)}, Log: zerolog.Nop(),
-		Build: rt.NewPlan, Services: rt.Services,
+		Build: rt.NewPlan, Services: rt.Services, RegoDeadline: patience,
 	})
 	if err := w.store.Reload(context.Background()); err != nil {
 		return fmt.Errorf("loading the policy: %w", err)

@@ -16,7 +16,7 @@ func compilePolicy(folder, text string) error {
 	anySecret := func(string) (string, bool) { return "example", true }
 	_, found := policies.Compile(
 		policies.Input{Path: filepath.Join(folder, "block.yaml"), Text: []byte(text)},
-		policies.Options{Actions: actions.Registry(), Secrets: []policies.Source{policies.EnvSecrets(anySecret)}},
+		policies.Options{Actions: actions.Registry(), Secrets: []policies.Source{policies.EnvSecrets(anySecret)}, Offline: true},
 	)
 	return found.Err()
 }

@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"weir/engine/opa"
 )
 
 // policyKeys are the top-level keys that tell a policy from other YAML, such as the gateway's own configuration.
@@ -56,8 +59,21 @@ func checkBlock(folder string, one block) error {
 		return nil
 	case "cel":
 		return compileExpression(one.Text)
+	case "rego":
+		return compileRego(one.Text)
 	}
 	return nil
+}
+
+// compileRego compiles a module, and a test with nothing to test: the names that it imports need not be there.
+func compileRego(text string) error {
+	module := opa.Text{Name: "block.rego", Text: []byte(text)}
+	if strings.Contains(text, "\ntest_") {
+		_, diags := opa.Test(context.Background(), opa.Options{}, []opa.Text{module}, opa.TestOptions{Run: "^$"})
+		return diags.Err()
+	}
+	_, diags := opa.Compile(opa.Options{Modules: []opa.Text{module}})
+	return diags.Err()
 }
 
 // topLevelKeys parses every document of the text and gives the keys of those that are mappings.
