@@ -64,6 +64,8 @@ type Phrases struct {
 	table    []uint32 // what follows the root and the states of the first level, 0 = nothing
 	wide     uint32   // the last state that has a table
 	begins   []uint64 // a bit for the hash of each word that phrases begin with; nil where they may begin anywhere
+	alone    []uint64 // the same for those that a phrase has alone, or in front of anything but a blank and a word
+	pairs    []uint64 // the same for the others with the word behind them
 	ring     int      // a power of two, and more than the longest phrase has
 }
 

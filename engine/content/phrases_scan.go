@@ -100,6 +100,10 @@ func scanPlain[T string | []byte](s *phraseScan, text T, i, base int) int {
 		if f.class == unitSpace && prev == unitSpace {
 			break
 		}
+		if node == 0 && p.table[f.b] == 0 { // no phrase begins with it
+			prev = f.class
+			continue
+		}
 		if node == 0 && f.class == unitWord && p.begins != nil {
 			if end := passWord(p, text, i); end > i {
 				i, prev = end-1, unitWord
