@@ -44,7 +44,7 @@ type compiled struct {
 	exceptions []Exception
 	secrets    *vault
 	remotes    []remoteUse
-	sources    RegoSources
+	sources    regoSources
 }
 
 // load is what a load works with beyond the policy and its options.

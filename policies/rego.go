@@ -56,7 +56,7 @@ func (c *compiler) rego(sections []section) {
 	if !c.diags[before:].HasErrors() && !r.left {
 		r.compile()
 	}
-	c.out.sources = RegoSources{Options: r.opts, Tests: r.tests}
+	c.out.sources = regoSources{Options: r.opts, Tests: r.tests}
 	c.regoBroken = r.left || c.diags[before:].HasErrors()
 }
 

@@ -126,7 +126,7 @@ func TestReadRego(t *testing.T) {
 		"other_test.rego":    "package other_test\n",
 		"b.tar.gz":           string(packed(t, map[string]string{".manifest": `{"revision":"r1","roots":["b"]}`, "b/b.rego": "package b\n", "b/b_test.rego": "package b.test\n"}, "")),
 	})
-	got, diags := ReadRego(Input{Path: filepath.Join(dir, "policy.yaml")}, testOptions())
+	got, diags := readRego(Input{Path: filepath.Join(dir, "policy.yaml")}, testOptions())
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
@@ -166,7 +166,7 @@ func TestRegoFolders(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "a"), filepath.Join(dir, "a", "again")); err != nil {
 		t.Fatal(err)
 	}
-	_, diags := ReadRego(Input{Path: filepath.Join(dir, "policy.yaml")}, testOptions())
+	_, diags := readRego(Input{Path: filepath.Join(dir, "policy.yaml")}, testOptions())
 	if !slices.Contains(codesOf(diags), "too_deep") {
 		t.Errorf("got %v, want the depth refused", diags)
 	}
@@ -174,7 +174,7 @@ func TestRegoFolders(t *testing.T) {
 	for i := range maxRegoFiles + 1 {
 		files[fmt.Sprintf("a/%d.rego", i)] = "package a\n"
 	}
-	_, diags = ReadRego(Input{Path: filepath.Join(folderOf(t, files), "policy.yaml")}, testOptions())
+	_, diags = readRego(Input{Path: filepath.Join(folderOf(t, files), "policy.yaml")}, testOptions())
 	if !slices.Contains(codesOf(diags), "too_large") {
 		t.Errorf("got %v, want the number refused", diags)
 	}

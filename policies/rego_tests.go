@@ -54,7 +54,7 @@ func (r *RegoTests) Run(ctx context.Context, paths []string, out io.Writer) (fai
 // regoSet is the Rego of one policy or folder with its tests.
 type regoSet struct {
 	name    string
-	sources RegoSources
+	sources regoSources
 	diags   diag.List
 }
 
@@ -73,7 +73,7 @@ func (r *RegoTests) find(paths []string) ([]regoSet, error) {
 		}
 		for _, policy := range regoPolicies(path, tests) {
 			s := regoSet{name: policy}
-			s.sources, s.diags = ReadRego(Input{Path: policy}, opts)
+			s.sources, s.diags = readRego(Input{Path: policy}, opts)
 			if len(s.sources.Tests) == 0 && !s.diags.HasErrors() {
 				continue
 			}
@@ -88,7 +88,7 @@ func (r *RegoTests) find(paths []string) ([]regoSet, error) {
 			}
 			dir := filepath.Dir(test)
 			s := regoSet{name: dir}
-			s.sources, s.diags = ReadRego(Input{Path: filepath.Join(dir, "policy.yaml"), Text: []byte("rego: [.]")}, opts)
+			s.sources, s.diags = readRego(Input{Path: filepath.Join(dir, "policy.yaml"), Text: []byte("rego: [.]")}, opts)
 			for _, t := range s.sources.Tests {
 				done[identity(t.Name)] = true
 			}

@@ -154,7 +154,7 @@ func TestRedactorKinds(t *testing.T) {
 			t.Errorf("repeat %v: got %q, want %q", repeat, out, want)
 		}
 	}
-	if diff := cmp.Diff([]EntityCount{{"ip", 2}, {"email", 4}}, r.Counts()); diff != "" {
+	if diff := cmp.Diff([]foundCount{{"ip", 2}, {"email", 4}}, r.counted()); diff != "" {
 		t.Errorf("counts (-want +got)\n%s", diff)
 	}
 	failure := errors.New("no")

@@ -23,9 +23,9 @@ func (p *Phrases) learnWords(list []foldedPhrase) {
 		text := list[i].text
 		hash, end := wordOf(text, 0, wordHash)
 		p.note(p.begins, hash)
-		second := uint32(0)
-		if after := end; end < len(text) && text[end] == ' ' {
-			if second, after = wordOf(text, end+1, hash*wordPrime); after > end+1 && (after == len(text) || text[after] < 0x80) {
+		if end < len(text) && text[end] == ' ' {
+			second, after := wordOf(text, end+1, hash*wordPrime)
+			if after > end+1 && (after == len(text) || text[after] < 0x80) {
 				p.note(p.pairs, second)
 				continue
 			}

@@ -6,8 +6,8 @@ import (
 	"weir/engine/wire"
 )
 
-// EntityCount is how often an entity was found.
-type EntityCount struct {
+// foundCount is how often an entity was found.
+type foundCount struct {
 	Entity string
 	Count  int
 }
@@ -32,12 +32,12 @@ func NewRedactor(d *Detector, kinds wire.TextKinds, replace func(dst []byte, f F
 	return &Redactor{detector: d, kinds: kinds, replace: replace, counts: make([]int, len(d.names))}
 }
 
-// Counts is how often each entity was found, those that were found alone, in the detector's order.
-func (r *Redactor) Counts() []EntityCount {
-	var out []EntityCount
+// counted is how often each entity was found, those that were found alone, in the detector's order.
+func (r *Redactor) counted() []foundCount {
+	var out []foundCount
 	for i, n := range r.counts {
 		if n > 0 {
-			out = append(out, EntityCount{Entity: r.detector.names[i], Count: n})
+			out = append(out, foundCount{Entity: r.detector.names[i], Count: n})
 		}
 	}
 	return out

@@ -80,7 +80,7 @@ func redactSplits(t *testing.T, d *Detector, text string, cuts uint16) {
 		if got := redactPieces(t, r, pieces...); got != want {
 			t.Fatalf("in pieces %q:\n got %q\nwant %q", pieces, got, want)
 		}
-		if diff := cmp.Diff(whole.Counts(), r.Counts()); diff != "" {
+		if diff := cmp.Diff(whole.counted(), r.counted()); diff != "" {
 			t.Fatalf("in pieces %q: counts (-whole +pieces)\n%s", pieces, diff)
 		}
 	}

@@ -14,10 +14,10 @@ import (
 
 const codeRootsConflict = "roots_conflict"
 
-// RootConflicts reports what stands below the roots of a bundle and is not the bundle's: other bundles, modules and data.
+// rootConflicts reports what stands below the roots of a bundle and is not the bundle's: other bundles, modules and data.
 // Which of the two is meant could not be told, and a bundle that is exchanged would change what is not its own. What does
 // not parse is left to Compile.
-func RootConflicts(o Options) diag.List {
+func rootConflicts(o Options) diag.List {
 	var out diag.List
 	for i, b := range o.Bundles {
 		for _, earlier := range o.Bundles[:i] {

@@ -290,7 +290,7 @@ func TestRootConflicts(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			diags := RootConflicts(tt.opts)
+			diags := rootConflicts(tt.opts)
 			if tt.want == "" && len(diags) > 0 || tt.want != "" && (len(diags) != 1 || diags[0].Code != "roots_conflict" || !strings.Contains(diags[0].Message, tt.want)) {
 				t.Errorf("got %v, want %q", diags, tt.want)
 			}

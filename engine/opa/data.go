@@ -17,7 +17,7 @@ func (b *builder) data() ast.Object {
 	for _, t := range b.opts.Data {
 		root = b.document(root, t)
 	}
-	b.diags = append(b.diags, RootConflicts(b.opts)...)
+	b.diags = append(b.diags, rootConflicts(b.opts)...)
 	for _, bundle := range b.opts.Bundles {
 		if len(bundle.data) > 0 {
 			root = b.merge(root, diag.Pos{File: bundle.Name}, bundle.data)
