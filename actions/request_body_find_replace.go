@@ -3,8 +3,6 @@ package actions
 import (
 	"context"
 	_ "embed" // the page
-	"fmt"
-	"slices"
 
 	"weir/engine"
 	"weir/engine/content"
@@ -67,18 +65,10 @@ func (a *requestBodyFindReplace) Do(_ context.Context, x *engine.Exchange) (engi
 }
 
 func (a *requestBodyFindReplace) edit(x *engine.Exchange, body []byte, r *content.Replacer) (edited []byte, changed bool, err error) {
-	switch {
-	case a.raw || x.Request.API == wire.APIUnknown:
+	if a.raw || x.Request.API == wire.APIUnknown {
 		return editRaw(body, r)
-	case x.Request.Form != nil:
-		return editForm(x.Request.Form, body, r)
-	default:
-		fields, err := wire.AppendRequestTexts(nil, x.Request.API, body)
-		if err != nil {
-			return nil, false, fmt.Errorf("reading the texts of the body: %w", err)
-		}
-		return wire.EditTexts(nil, body, fields, r.ReplaceAll) //nolint:wrapcheck // the caller adds the action's name
 	}
+	return editRequest(x, body, r.ReplaceAll)
 }
 
 // editRaw edits bytes as one text.
@@ -89,27 +79,4 @@ func editRaw(body []byte, r *content.Replacer) (edited []byte, changed bool, err
 		return nil, false, err //nolint:wrapcheck // the caller adds the action's name
 	}
 	return []byte(out), out != text, nil
-}
-
-// editForm edits the fields of a form that a model reads or that name a person; files and settings stay as they are.
-func editForm(form *wire.Multipart, body []byte, r *content.Replacer) (edited []byte, changed bool, err error) {
-	from := 0
-	for i := range form.Parts {
-		p := &form.Parts[i]
-		if p.File || !slices.Contains([]string{"prompt", "input", "instructions", "user"}, p.Name) {
-			continue
-		}
-		out, differs, err := editRaw(body[p.Start:p.End], r)
-		if err != nil {
-			return nil, false, err
-		}
-		if differs {
-			edited = append(append(edited, body[from:p.Start]...), out...)
-			from, changed = p.End, true
-		}
-	}
-	if !changed {
-		return nil, false, nil
-	}
-	return append(edited, body[from:]...), true, nil
 }

@@ -3,8 +3,6 @@ package actions
 import (
 	"context"
 	_ "embed" // the page
-	"errors"
-	"fmt"
 
 	"weir/engine"
 	"weir/engine/content"
@@ -117,12 +115,5 @@ func (a *responseBodyFindReplace) edit(x *engine.Exchange, body []byte, r *conte
 	if a.raw || x.Request.API == wire.APIUnknown || x.Reply.Synthetic && x.Failure() == nil {
 		return editRaw(body, r)
 	}
-	fields, err := wire.AppendAnswerTexts(nil, x.Request.API, body)
-	switch {
-	case errors.Is(err, wire.ErrTextMalformed) && !x.Request.API.AnswersJSON(): // a transcript as plain text
-		return editRaw(body, r)
-	case err != nil:
-		return nil, false, fmt.Errorf("reading the texts of the answer: %w", err)
-	}
-	return wire.EditTexts(nil, body, fields, r.ReplaceAll) //nolint:wrapcheck // the caller adds the action's name
+	return editAnswer(x, body, r.ReplaceAll)
 }
