@@ -98,31 +98,8 @@ func (a *restrictTools) allowed(t *tool) bool {
 
 func matchAny(patterns, names []string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool {
-		return slices.ContainsFunc(names, func(name string) bool { return matchName(pattern, name) })
+		return slices.ContainsFunc(names, func(name string) bool { return engine.MatchGlob(pattern, name) })
 	})
-}
-
-// matchName reports whether a name fits a pattern, in which * stands for any characters.
-func matchName(pattern, name string) bool {
-	first, rest, wild := strings.Cut(pattern, "*")
-	if !wild {
-		return pattern == name
-	}
-	if !strings.HasPrefix(name, first) {
-		return false
-	}
-	name = name[len(first):]
-	for {
-		part, more, again := strings.Cut(rest, "*")
-		if !again {
-			return strings.HasSuffix(name, part)
-		}
-		at := strings.Index(name, part)
-		if at < 0 {
-			return false
-		}
-		name, rest = name[at+len(part):], more
-	}
 }
 
 // Do keeps tools out of a request, or refuses an answer that calls one.

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"weir/engine"
 )
 
 func TestMatchName(t *testing.T) {
@@ -29,7 +31,7 @@ func TestMatchName(t *testing.T) {
 		{"", "x", false},
 	}
 	for _, tt := range tests {
-		if got := matchName(tt.pattern, tt.name); got != tt.want {
+		if got := engine.MatchGlob(tt.pattern, tt.name); got != tt.want {
 			t.Errorf("%q and %q: got %v, want %v", tt.pattern, tt.name, got, tt.want)
 		}
 	}

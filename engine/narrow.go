@@ -174,20 +174,20 @@ func (s *nameSet) names(m *model, name string, how nameMatch) bool {
 		g := &s.globs[i]
 		switch {
 		case len(g.at) > 0:
-			if slices.Contains(g.at, m.provider) && matchGlob(g.text, name) {
+			if slices.Contains(g.at, m.provider) && MatchGlob(g.text, name) {
 				return true
 			}
 		case how != anyName:
-		case matchGlob(g.text, name), strings.Contains(g.text, ":") && matchGlob(g.text, strings.ToLower(m.provider.id)+":"+name):
+		case MatchGlob(g.text, name), strings.Contains(g.text, ":") && MatchGlob(g.text, strings.ToLower(m.provider.id)+":"+name):
 			return true
 		}
 	}
 	return false
 }
 
-// matchGlob reports whether a text is what a pattern says, in which * stands for any characters. It looks at no byte of
+// MatchGlob reports whether a text is what a pattern says, in which * stands for any characters. It looks at no byte of
 // the text more often than the pattern has parts.
-func matchGlob(pattern, text string) bool {
+func MatchGlob(pattern, text string) bool {
 	before, rest, ok := strings.Cut(pattern, "*")
 	if !ok {
 		return pattern == text

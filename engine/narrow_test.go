@@ -351,7 +351,7 @@ func TestMatchGlob(t *testing.T) {
 	}
 	for _, tt := range tests {
 		check := func(text string, want bool) {
-			if got := matchGlob(tt.pattern, text); got != want {
+			if got := MatchGlob(tt.pattern, text); got != want {
 				t.Errorf("%s on %s: got %t, want %t", tt.pattern, text, got, want)
 			}
 		}
@@ -362,7 +362,7 @@ func TestMatchGlob(t *testing.T) {
 			check(text, false)
 		}
 	}
-	if matchGlob(strings.Repeat("a*", 100)+"b", strings.Repeat("a", 100_000)) {
+	if MatchGlob(strings.Repeat("a*", 100)+"b", strings.Repeat("a", 100_000)) {
 		t.Error("got a match, want none")
 	}
 }
