@@ -3,7 +3,6 @@ package actions
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"weir/engine"
 	"weir/engine/opa"
@@ -77,16 +76,5 @@ func (r *ruling) editAnswer(d *opa.Decision) (edited []byte, changed bool, err e
 		}
 		changed = true
 	}
-	redactor, err := r.a.redacted.redactor(d.Redact)
-	if err != nil || redactor == nil || len(body) == 0 {
-		return body, changed, err
-	}
-	edited, differs, err := editAnswer(x, body, redactor.ReplaceAll)
-	if err != nil {
-		return nil, false, fmt.Errorf("redact: %w", err)
-	}
-	if differs {
-		return edited, true, nil
-	}
-	return body, changed, nil
+	return r.redact(d, body, changed, editAnswer)
 }

@@ -223,11 +223,18 @@ func (r *ruling) editRequest(d *opa.Decision) (edited []byte, changed bool, err 
 		}
 		changed = true
 	}
+	return r.redact(d, body, changed, editRequest)
+}
+
+// redact takes out of a body what the decision says; changed says that its patch has changed the body already.
+func (r *ruling) redact(
+	d *opa.Decision, body []byte, changed bool, edit func(*engine.Exchange, []byte, wire.TextEdit) ([]byte, bool, error),
+) (edited []byte, differs bool, err error) {
 	redactor, err := r.a.redacted.redactor(d.Redact)
 	if err != nil || redactor == nil || len(body) == 0 {
 		return body, changed, err
 	}
-	edited, differs, err := editRequest(x, body, redactor.ReplaceAll)
+	edited, differs, err = edit(r.x, body, redactor.ReplaceAll)
 	if err != nil {
 		return nil, false, fmt.Errorf("redact: %w", err)
 	}
