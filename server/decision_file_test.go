@@ -147,8 +147,11 @@ func TestFullDisk(t *testing.T) {
 	}
 	s := newDecisionSink("file", r, sinkLimits{most: 1 << 20, batch: 1 << 10, pause: linePause}, zerolog.New(&log))
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil && os.Getenv("CI") != "true" {
+		t.Skip("SKIP: this system has no /dev/full")
+	}
 	if err != nil {
-		t.Skip("this system has no /dev/full")
+		t.Fatal(err)
 	}
 	good := r.file
 	r.file, r.path = full, "/dev/full"
