@@ -54,6 +54,7 @@ func (g *Gateway) drain() {
 		ctx, cancel := context.WithTimeout(context.Background(), drainUnwind)
 		defer cancel()
 		_ = g.adminHTTP.ShutdownWithContext(ctx) // nothing depends on it any more
+		_ = g.admin.Close()                      // fasthttp closes only what it has begun to serve
 	}
 }
 

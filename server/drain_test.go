@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -135,5 +136,34 @@ func TestOpenModeRule(t *testing.T) {
 				t.Errorf("got %v from the configuration, want ok %t", open, tt.ok)
 			}
 		})
+	}
+}
+
+// TestRunEndsAtOnce ends gateways that have hardly begun: what was not yet served when the drain came must not be served
+// for ever.
+func TestRunEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	for range 100 {
+		c := testConfig()
+		c.Drain = DrainConfig{}
+		g, err := New(Options{
+			Config: c, Policies: map[string]Policy{"default": &fakePolicy{plan: &fakePlan{run: echo}, open: true}}, Pool: &fakePool{},
+			Token: "t0ken", Access: &syncBuffer{}, Log: zerolog.Nop(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- g.Run(ctx) }()
+		select {
+		case err := <-ended:
+			if err != nil && !errors.Is(err, net.ErrClosed) {
+				t.Fatal(err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("Run did not end")
+		}
 	}
 }

@@ -212,13 +212,13 @@ func (g *Gateway) Run(ctx context.Context) error {
 		tasks.Go(func() { g.ips.Watch(background, ipEvery, g.reportIPs) })
 	}
 	failed := make(chan error, len(g.listeners)+1)
+	g.ready.Store(true) // connections wait at the listeners already, and may ask
 	for _, l := range g.listeners {
 		tasks.Go(func() { failed <- g.http.Serve(l) })
 	}
 	if g.admin != nil {
 		tasks.Go(func() { failed <- g.adminHTTP.Serve(g.admin) })
 	}
-	g.ready.Store(true)
 	var err error
 	select {
 	case <-ctx.Done():
