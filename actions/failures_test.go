@@ -79,6 +79,7 @@ func harmless() map[string]string {
 // harmlessPlain is a config for each action with which it would do nothing worse than let a request pass or answer it.
 func harmlessPlain() map[string]string {
 	return map[string]string{
+		"access-key":                 "enforce: false",
 		"add-headers":                "headers: {x-a: b}",
 		"basic-auth":                 "credentials: ['alice:correct-horse'], enforce: false",
 		"circuit-breaker":            "",
@@ -129,6 +130,7 @@ func failures() []failure {
 		{action: "add-headers", name: "a line break", config: "headers: {x-a: " + evil + "}"},
 		{action: "add-headers", name: "to the answer", phase: "on_response", config: "headers: {x-a: " + fails + "}"},
 
+		{action: "access-key", name: "nobody has this key", request: failureToken, status: 401, code: "unauthorized", always: true},
 		{action: "basic-auth", name: "a credential fails", config: `credentials: ["alice:` + failing + `"]`},
 		{action: "basic-auth", name: "a credential is none", config: `credentials: ["${req.headers['x-none'][0]}"]`},
 		{action: "basic-auth", name: "nobody says who it is", config: "credentials: ['alice:correct-horse']", status: 401, code: "unauthorized", always: true},

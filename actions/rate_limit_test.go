@@ -332,43 +332,6 @@ func TestRateLimitProblems(t *testing.T) {
 	}
 }
 
-func TestRateHeaders(t *testing.T) {
-	resets := []struct {
-		d    time.Duration
-		want string
-	}{
-		{0, "0s"},
-		{time.Nanosecond, "1ms"},
-		{20 * time.Millisecond, "20ms"},
-		{999*time.Millisecond + 1, "1s"},
-		{time.Second, "1s"},
-		{8100 * time.Millisecond, "9s"},
-		{6 * time.Minute, "6m0s"},
-		{time.Hour, "1h0m0s"},
-		{24*time.Hour - 1, "24h0m0s"},
-	}
-	for _, tt := range resets {
-		if got := string(appendReset(nil, tt.d)); got != tt.want {
-			t.Errorf("got %s for %v, want %s", got, tt.d, tt.want)
-		}
-		if got, err := time.ParseDuration(tt.want); err != nil || got < tt.d {
-			t.Errorf("got %v and %v, want a duration no shorter than %v", got, err, tt.d)
-		}
-	}
-	names := []struct{ name, want string }{
-		{"plain", `"plain"`}, {`a "b" \c`, `"a \"b\" \\c"`}, {"zähler\n", `"z__hler_"`}, {strings.Repeat("x", 100), `"` + strings.Repeat("x", 64) + `"`},
-	}
-	for _, tt := range names {
-		if got := structuredString(tt.name); got != tt.want {
-			t.Errorf("got %s, want %s", got, tt.want)
-		}
-	}
-	h := newRateHeaders("t", 5, 1500*time.Millisecond, unitTokens)
-	if h.policy != `"t";q=5;w=2;qu="tokens"` {
-		t.Errorf("got %s, want the window rounded up and the unit named", h.policy)
-	}
-}
-
 func BenchmarkRateLimit(b *testing.B) {
 	for _, keys := range []int{1, 1000} {
 		b.Run(fmt.Sprintf("%d keys", keys), func(b *testing.B) {

@@ -85,6 +85,9 @@ func (d *dispatch) note(t target, k *apiKey, a *Attempt, o outcome, kind failure
 		}
 	}
 	d.x.traceAttempt(a)
+	if !o.ok {
+		d.x.settleLast()
+	}
 	if len(d.x.guards) > 0 {
 		d.x.tellGuards(t.model, outcomeOf(&o, kind))
 	}
@@ -93,7 +96,7 @@ func (d *dispatch) note(t target, k *apiKey, a *Attempt, o outcome, kind failure
 		t.model.provider.health.released()
 		return o
 	}
-	for _, s := range [2]*modelStats{t.model.stats, t.model.local} {
+	for _, s := range d.x.statsOf(t.model) {
 		s.record(now, a, kind)
 	}
 	if k.health != nil {
@@ -114,6 +117,9 @@ func (d *dispatch) note(t target, k *apiKey, a *Attempt, o outcome, kind failure
 }
 
 func (s *modelStats) record(now time.Time, a *Attempt, kind failureKind) {
+	if s == nil {
+		return
+	}
 	s.rates.add(now, kind)
 	if a.FirstByte > 0 {
 		s.upstream.add(now, a.FirstByte.Milliseconds())
@@ -132,11 +138,12 @@ func (d *dispatch) unreachable(t target, k *apiKey, a *Attempt, err error) outco
 // transportFailure sorts a failure of the connection.
 func (d *dispatch) transportFailure(a *Attempt, err error) (outcome, failureKind) {
 	who := "provider " + a.Provider
+	a.Cut = errors.Is(err, upstream.ErrCanceled)
 	if own, ok := errors.AsType[*Error](err); ok { // the gateway's memory is spent: no other target would help
 		return outcome{err: own, final: true}, failureNone
 	}
 	switch {
-	case errors.Is(err, upstream.ErrCanceled):
+	case a.Cut:
 		return outcome{err: AsError(d.x.ctx.reason()), final: true, cut: true}, failureNone
 	case errors.Is(err, upstream.ErrRequest), errors.Is(err, upstream.ErrConfig):
 		return outcome{err: &Error{Code: CodeInternal, Message: "internal error", Cause: err}}, failureNone
@@ -283,7 +290,8 @@ func (d *dispatch) whole(t target, k *apiKey, a *Attempt, resp *upstream.Respons
 	x.Reply.Status, x.Reply.Body = resp.Status, body
 	d.copyHeaders(resp)
 	resp.Close()
-	x.usage, a.Usage = usage, usage
+	x.usage = believed(x.Request.API, usage)
+	a.Usage = x.usage
 	d.remember(t, k, wire.ReadResponseID)
 	x.answered(t)
 	return d.note(t, k, a, outcome{ok: true}, failureNone)

@@ -309,10 +309,10 @@ func (r *route) modelEdits(x *Exchange, t target) {
 		b.value = wire.AppendString(b.value, t.name)
 		b.set("model", b.value[start:len(b.value):len(b.value)])
 	}
-	if len(req.Peek.Models) > 0 && !r.vendorModels(x) {
+	if len(req.Peek.Models) > 0 && (!r.vendorModels(x) || r.counts(x)) {
 		b.del("models")
 	}
-	if p := t.model.provider; r.limits(x) && p.spec != nil {
+	if p := t.model.provider; p.spec != nil && len(p.spec.AuthorizeParams) > 0 && (r.limits(x) || r.counts(x)) {
 		for _, key := range p.spec.AuthorizeParams {
 			if _, there := req.Peek.Doc.Lookup(key); there && key != "models" {
 				b.del(key)

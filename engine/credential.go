@@ -69,3 +69,8 @@ func bearerValue(v string) string {
 	}
 	return strings.TrimSpace(v)
 }
+
+// isAccessToken reports whether a key is one of the gateway's own, whoever holds it: no provider is to see it.
+func isAccessToken(value string) bool {
+	return strings.HasPrefix(value, "wr-") && strings.Contains(value, "-g1-")
+}

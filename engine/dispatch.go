@@ -3,11 +3,9 @@ package engine
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"time"
 
-	"weir/engine/expr"
 	"weir/engine/upstream"
 	"weir/engine/vars"
 )
@@ -34,7 +32,7 @@ func (r *route) chooseAndCall(x *Exchange) error {
 	if err != nil {
 		return err
 	}
-	d := dispatch{r: r, x: x, pinned: x.pinned()}
+	d := dispatch{r: r, x: x, pinned: x.pinned(), before: len(x.attempts)}
 	return d.run(c)
 }
 
@@ -42,16 +40,20 @@ func (r *route) chooseAndCall(x *Exchange) error {
 type dispatch struct {
 	r        *route
 	x        *Exchange
+	before   int       // attempts that an earlier route of the exchange made
 	deadline time.Time // of all attempts together; set by the first
 	pinned   *storedID // the target that a stored id belongs to
 	last     outcome
 	rested   time.Time // the earliest end of a rest that kept a target from being tried
 	restedBy string
-	guarded  int       // targets that a guard kept from being called
-	resting  int       // targets and keys that rest
-	first    *provider // of the first model, the only one that a caller's own key may go to
-	noKey    string    // a provider that had no key to use
-	window   int64     // a context window that was too small; 0 = none
+	guarded  int        // targets that a guard kept from being called
+	resting  int        // targets and keys that rest
+	first    *provider  // of the first model, the only one that a caller's own key may go to
+	noKey    string     // a provider that had no key to use
+	ringless bool       // it was the caller's keyring that had none
+	over     *Error     // why the meter kept the first target from being called
+	window   int64      // a context window that was too small; 0 = none
+	ring     [4]*apiKey // room for keys of a keyring
 }
 
 // outcome is how one attempt ended.
@@ -118,6 +120,13 @@ func (d *dispatch) tryModel(m *model) (done bool, err error) {
 				break
 			}
 		}
+		if err := d.reserve(m, k); err != nil {
+			if d.over == nil {
+				d.over = err
+			}
+			d.x.releaseGuards(m)
+			break
+		}
 		tried = true
 		d.last = d.try(target{model: m, surface: p.surfaceFor(d.x.Request.API)}, k)
 		switch {
@@ -149,7 +158,7 @@ func (d *dispatch) lastInstant() time.Time {
 
 // mayTry says whether another attempt is allowed, after the backoff before it.
 func (d *dispatch) mayTry() error {
-	n := len(d.x.attempts)
+	n := len(d.x.attempts) - d.before
 	if n >= d.r.maxAttempts {
 		return d.exhausted()
 	}
@@ -213,103 +222,6 @@ func (d *dispatch) retries(o *outcome) bool {
 	return again
 }
 
-// keys lists the keys to try for a model, in order.
-func (d *dispatch) keys(m *model) ([]*apiKey, error) {
-	p, x := m.provider, d.x
-	mode := d.r.cfg.Keys
-	if mode == KeysClient || (mode == KeysDefault && !p.hasKeys()) {
-		return d.clientKeys(m)
-	}
-	keys := p.keys
-	for _, t := range p.dynamic {
-		value, err := t.String(x)
-		if err != nil {
-			return nil, routeFailure("key of provider "+p.id, err)
-		}
-		if value != "" {
-			id := hashKey(value)
-			keys = append(slices.Clip(keys), &apiKey{id: id, masked: maskKey(value), value: value, index: len(keys)})
-		}
-	}
-	if len(keys) == 0 {
-		if p.keyless {
-			return noKeys[:], nil
-		}
-		d.noKey = p.id
-		return nil, nil
-	}
-	if d.pinned != nil {
-		return d.pinnedKey(keys), nil
-	}
-	if len(d.r.cfg.KeyStrategies) > 0 {
-		return d.selectKeys(keys)
-	}
-	return keys, nil
-}
-
-// noKeys is the one try of a provider that takes no key.
-var noKeys = [1]*apiKey{{}}
-
-func (d *dispatch) pinnedKey(keys []*apiKey) []*apiKey {
-	for _, k := range keys {
-		if k.id == d.pinned.key {
-			return []*apiKey{k}
-		}
-	}
-	return nil
-}
-
-// clientKeys is the caller's own key, for the provider that the first name of the request leads to and for no other.
-func (d *dispatch) clientKeys(m *model) ([]*apiKey, error) {
-	x := d.x
-	if m.provider.keyless {
-		return noKeys[:], nil
-	}
-	if x.clientKey.value == "" || d.r.plan.authenticates {
-		d.noKey = m.provider.id
-		return nil, nil
-	}
-	if d.first != m.provider {
-		return nil, nil
-	}
-	value := x.clientKey.value
-	return []*apiKey{{id: hashKey(value), masked: maskKey(value), value: value, index: clientKeyIndex}}, nil
-}
-
-// clientKeyIndex marks a key as the caller's own.
-const clientKeyIndex = -1
-
-func (d *dispatch) selectKeys(keys []*apiKey) ([]*apiKey, error) {
-	entries := make([]expr.Key, len(keys))
-	now := d.r.plan.rt.now()
-	for i, k := range keys {
-		entries[i] = expr.Key{ID: k.id, Value: k.value, Quota: unknownQuota, Index: i}
-		if k.health != nil {
-			entries[i].Quota = k.health.readQuota()
-			_, entries[i].ErrorRate = k.health.stats.read(now)
-		}
-	}
-	for i, s := range d.r.cfg.KeyStrategies {
-		var got []expr.Key
-		var err error
-		d.x.inPhase(vars.PhaseKeys, func() { got, err = s.Select(d.x, entries) })
-		if err != nil {
-			return nil, &Error{
-				Code: CodeKeySelectionFailed, Message: fmt.Sprintf("key selection failed: strategy %d could not be evaluated", i+1), Cause: err,
-			}
-		}
-		if len(got) == 0 {
-			continue
-		}
-		out := make([]*apiKey, len(got))
-		for k := range got {
-			out[k] = keys[got[k].Index]
-		}
-		return out, nil
-	}
-	return nil, &Error{Code: CodeKeySelectionFailed, Message: "key selection returned no key"}
-}
-
 func (d *dispatch) outOfTime() error {
 	return &Error{Code: CodeTotalTimeout, Message: fmt.Sprintf("no answer within %s over %s", d.r.total, plural(len(d.x.attempts), "attempt"))}
 }
@@ -317,12 +229,16 @@ func (d *dispatch) outOfTime() error {
 // exhausted is the error when there is nothing left to try.
 func (d *dispatch) exhausted() error {
 	switch {
-	case len(d.x.attempts) > 0:
+	case len(d.x.attempts) > d.before:
 		return d.final()
+	case d.over != nil:
+		return d.over
 	case !d.rested.IsZero():
 		return d.resters()
 	case d.pinned != nil:
 		return Errorf(CodeNotFound, "the provider key that made the stored object is no longer configured")
+	case d.ringless:
+		return Errorf(CodeModelNotAllowed, "the access key has no provider key to call provider %s with", d.noKey)
 	case d.noKey != "":
 		return &Error{Code: CodeNoAPIKey, Message: "no API key for provider " + d.noKey + d.keyHint()}
 	default:

@@ -47,6 +47,9 @@ const (
 	CodeContentBlocked     Code = "content_blocked"
 	CodeAnswerInvalid      Code = "answer_invalid"
 	CodeLoopDetected       Code = "loop_detected"
+	CodeBudgetExceeded     Code = "budget_exceeded"
+	CodePriceUnknown       Code = "price_unknown"
+	CodeStoreUnavailable   Code = "store_unavailable"
 	CodeInternal           Code = "internal"
 )
 
@@ -92,6 +95,9 @@ var codeTable = []CodeFact{
 	{CodeContentBlocked, 403, "permission_error", "A content rule of the policy refused the request or its answer."},
 	{CodeAnswerInvalid, 502, "api_error", "The answer does not fit the schema that the policy or the request asks for."},
 	{CodeLoopDetected, 508, "api_error", "The request was forwarded between endpoints of the gateway too often."},
+	{CodeBudgetExceeded, 402, "insufficient_quota", "A budget of the caller, its team or the organisation is used up; the message says which and when it begins anew."},
+	{CodePriceUnknown, 403, "permission_error", "The model has no known price, and a budget in USD applies to it."},
+	{CodeStoreUnavailable, 503, "api_error", "Access keys, shared counters or the record of usage cannot be reached, so nobody can be let in."},
 	{CodeInternal, 500, "api_error", "A fault of the gateway; details are in its log."},
 }
 

@@ -76,8 +76,10 @@ type Endpoint struct {
 type Caller struct {
 	ID, Name string
 	Kind     string // access_key, jwt, basic, mtls, anonymous
-	Groups   []string
-	Metadata map[string]any
+	// TeamID and Team are the team of an access key, "" = none.
+	TeamID, Team string
+	Groups       []string
+	Metadata     map[string]any
 }
 
 // Reply is what the client will get. Exactly one of Body and Stream carries the answer.
@@ -161,6 +163,17 @@ type Exchange struct {
 	misread    bool     // bodyErr tells of what a variable could not read in a body that loaded
 
 	clientKey credential
+	keyring   Keyring // nil = the keys of the policy alone
+	calls     []Call
+	call0     [4]Call
+	metered   any
+	ran       bool   // the plan is through with it; a stream may still go on
+	recorded  bool   // by the meter
+	proven    Caller // whose access key it was, whatever endpoint the exchange is at
+	bodyText  int64  // bytes that a model reads of the body; 0 = not looked at
+	costText  [32]byte
+	tagged    bool // labels were read
+	labels    map[string]string
 	scratch   dispatchBuffers
 	relay     relay
 	whole     meter // of scratch.answer
@@ -189,6 +202,7 @@ type Attempt struct {
 	Message    string // of the failure, without secrets
 	Retryable  bool
 	Redialled  bool
+	Cut        bool // broken off by its client or the gateway while it ran
 	Started    time.Time
 	FirstByte  time.Duration // until the response head; 0 = none
 	FirstToken time.Duration // until the first content of a stream; 0 = none

@@ -133,6 +133,7 @@ func (x *Exchange) Reset() {
 	}
 	x.narrowed.reset()
 	x.clientKey = credential{}
+	x.resetMeter()
 	x.scratch.reset()
 	if x.relay.x != nil { // most exchanges have no stream, and the relay is the largest part of them
 		held := x.relay.held[:0]
@@ -157,7 +158,7 @@ func (r *Request) reset() {
 func NewExchange() *Exchange {
 	x := &Exchange{estimate: -1}
 	x.ctx.x, x.whole.x = x, x
-	x.attempts = x.attempt0[:0]
+	x.attempts, x.calls = x.attempt0[:0], x.call0[:0]
 	x.Request.ContentLength = -1
 	return x
 }

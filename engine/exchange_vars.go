@@ -10,6 +10,7 @@ import (
 
 	"github.com/mileusna/useragent"
 
+	"weir/engine/price"
 	"weir/engine/vars"
 )
 
@@ -192,11 +193,18 @@ var listedReaders = [vars.Count]reader{
 	vars.AttemptElapsedMS: attemptReader(func(a *Attempt) vars.Value { return vars.Int(a.Elapsed.Milliseconds()) }),
 	vars.Attempts:         func(x *Exchange) vars.Value { return vars.Dyn(x.attemptList()) },
 
-	vars.CallerID:       func(x *Exchange) vars.Value { return vars.String(x.Caller.ID) },
-	vars.CallerName:     func(x *Exchange) vars.Value { return vars.String(x.Caller.Name) },
-	vars.CallerKind:     func(x *Exchange) vars.Value { return vars.String(x.Caller.kind()) },
-	vars.CallerGroups:   func(x *Exchange) vars.Value { return vars.Strings(x.Caller.Groups) },
-	vars.CallerMetadata: func(x *Exchange) vars.Value { return vars.Dyn(x.Caller.Metadata) },
+	vars.CallerID:                 func(x *Exchange) vars.Value { return vars.String(x.Caller.ID) },
+	vars.CallerName:               func(x *Exchange) vars.Value { return vars.String(x.Caller.Name) },
+	vars.CallerKind:               func(x *Exchange) vars.Value { return vars.String(x.Caller.kind()) },
+	vars.CallerTeam:               func(x *Exchange) vars.Value { return vars.String(x.Caller.Team) },
+	vars.CallerTags:               func(x *Exchange) vars.Value { return vars.Dyn(x.tagMap()) },
+	vars.CallerBudgetLimitUSD:     budgetReader(func(v *MeterView) price.USD { return v.Limit }),
+	vars.CallerBudgetSpentUSD:     budgetReader(func(v *MeterView) price.USD { return v.Spent }),
+	vars.CallerBudgetRemainingUSD: budgetReader(func(v *MeterView) price.USD { return v.Remain }),
+	vars.CallerBudgetUsedPercent:  (*Exchange).budgetPercent,
+	vars.CallerLimits:             (*Exchange).limitList,
+	vars.CallerGroups:             func(x *Exchange) vars.Value { return vars.Strings(x.Caller.Groups) },
+	vars.CallerMetadata:           func(x *Exchange) vars.Value { return vars.Dyn(x.Caller.Metadata) },
 
 	vars.ResStatusCode:  func(x *Exchange) vars.Value { return vars.Int(int64(x.Reply.Status)) },
 	vars.ResHeaders:     func(x *Exchange) vars.Value { return vars.Multi(&x.Reply.Headers) },

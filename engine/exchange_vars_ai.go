@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"weir/engine/price"
 	"weir/engine/vars"
 	"weir/engine/wire"
 )
@@ -183,28 +184,11 @@ func (x *Exchange) finishReason() string {
 
 // cost is what the answer costs in USD; known is false without usage or without a price.
 func (x *Exchange) cost() (usd float64, known bool) {
-	if !x.usage.Known || x.chosen == nil {
+	if x.chosen == nil {
 		return 0, false
 	}
-	u, p := &x.usage, &x.chosen.cat.Pricing
-	known = true
-	add := func(tokens int64, prices ...*float64) {
-		for _, price := range prices {
-			if price != nil {
-				usd += float64(tokens) * *price / 1e6
-				return
-			}
-		}
-		known = known && tokens == 0
-	}
-	add(max(u.Input-u.CacheRead-u.CacheWrite, 0), p.Input)
-	add(u.CacheRead, p.CacheRead, p.Input)
-	add(u.CacheWrite, p.CacheWrite, p.Input)
-	add(u.Output, p.Output)
-	if p.Input == nil && p.Output == nil {
-		known = false
-	}
-	return usd, known
+	c := price.Of(&x.chosen.cat.Pricing, &x.usage)
+	return dollars(c.USD), c.Known
 }
 
 func (x *Exchange) costValue() vars.Value {

@@ -20,6 +20,7 @@ import (
 
 	"weir/engine/expr"
 	"weir/engine/ipinfo"
+	"weir/engine/price"
 	"weir/engine/vars"
 )
 
@@ -85,9 +86,13 @@ func varsExchange(t *testing.T) (*fixture, *Exchange) {
 	f := newFixture(t, alpha, nil)
 	now := time.Date(2026, 11, 22, 13, 14, 15, 0, time.UTC)
 	f.rt.now, f.rt.realTime = func() time.Time { return now }, false
+	f.rt.SetMeter(&fakeMeter{view: MeterView{HasBudget: true, Limit: 50 * price.Dollar, Spent: 12_500_000_000_000, Remain: 37_500_000_000_000, Limits: []LimitView{
+		{Name: "rpm", Unit: "requests", Window: "1m", Limit: 100, Used: 40, ResetSeconds: 30},
+		{Name: "monthly", Unit: "usd", Window: "month", Limit: 50e9, Used: 12.5e9},
+	}}})
 
 	x := chat(varsBody, Header{"Cookie", "a=1; b=2"}, Header{"User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.2 Mobile/15E148 Safari/604.1"},
-		Header{"X-Tier", "gold"}, Header{"Content-Encoding", "identity"}, Header{"Location", "/l"})
+		Header{"X-Tier", "gold"}, Header{"X-Weir-Tags", "Project=atlas, env=prod"}, Header{"Content-Encoding", "identity"}, Header{"Location", "/l"})
 	x.Request.Headers.Set("Content-Type", "Application/JSON; charset=utf-8")
 	r := &x.Request
 	r.ID, r.Scheme, r.Host, r.Version, r.Query, r.ContentLength = "req_1", "https", "API.example.com:443", "HTTP/1.1", "q=1&q=%202", int64(len(varsBody))
@@ -100,7 +105,7 @@ func varsExchange(t *testing.T) (*fixture, *Exchange) {
 		},
 	}
 	x.Endpoint = &Endpoint{ID: "default", Host: "api.example.com", Addr: "0.0.0.0:443", URL: "https://api.example.com", Protocol: "https", Port: 443}
-	x.Caller = Caller{ID: "c1", Name: "Ann", Kind: "jwt", Groups: []string{"dev"}, Metadata: map[string]any{"plan": "trial"}}
+	x.Caller = Caller{ID: "c1", Name: "Ann", Kind: "jwt", Team: "research", Groups: []string{"dev"}, Metadata: map[string]any{"plan": "trial"}}
 	place := ipinfo.Place{
 		City: "Berlin", Continent: "EU", Country: "Germany", CountryCode: "DE", Latitude: "52.5", Longitude: "13.4", Radius: "20", MetroCode: "7",
 		PostalCode: "10115", Subdivision: "Land Berlin", TimeZone: "Europe/Berlin", EU: true,
@@ -161,7 +166,7 @@ func wantVars() map[string]string {
 		"ai.models": `...`, "ai.providers": `...`, "ai.authors": `...`, "ai.keys": `...`,
 		"attempt.model": `"big"`, "attempt.provider": `"alpha"`, "attempt.status": `200`, "attempt.error": `""`, "attempt.retryable": `false`,
 		"attempt.number": `1`, "attempt.elapsed_ms": `...`, "attempts": `...`,
-		"caller.id": `"c1"`, "caller.name": `"Ann"`, "caller.kind": `"jwt"`, "caller.groups": `["dev"]`, "caller.metadata": `{"plan":"trial"}`,
+		"caller.id": `"c1"`, "caller.name": `"Ann"`, "caller.kind": `"jwt"`, "caller.team": `"research"`, "caller.tags": `{"env":"prod","project":"atlas"}`, "caller.groups": `["dev"]`, "caller.metadata": `{"plan":"trial"}`,
 
 		"res.status_code": `200`, "res.headers": `...`, "res.trailers": `{}`, "res.cookies": `...`, "res.content_type": `"application/json"`,
 		"res.content_type.parameters": `{"charset":"utf-8"}`, "res.content_type.raw": `"application/json; charset=utf-8"`,
@@ -213,6 +218,10 @@ func wantVars() map[string]string {
 	} {
 		want["conn.geo."+name] = v
 	}
+	want["caller.budget.limit_usd"], want["caller.budget.spent_usd"], want["caller.budget.remaining_usd"] = `50`, `12.5`, `37.5`
+	want["caller.budget.used_percent"] = `25`
+	want["caller.limits"] = `[{"limit":100,"name":"rpm","remaining":60,"reset_seconds":30,"unit":"requests","used":40,"window":"1m"},` +
+		`{"limit":50,"name":"monthly","remaining":37.5,"reset_seconds":0,"unit":"usd","used":12.5,"window":"month"}]`
 	return want
 }
 

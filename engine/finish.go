@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"runtime/debug"
 	"strconv"
 	"time"
 
+	"weir/engine/price"
 	"weir/engine/wire"
 )
 
@@ -17,6 +19,20 @@ func (x *Exchange) answered(t target) {
 	h.Add("x-weir-provider", t.model.provider.id)
 	h.Add("x-weir-model", headerSafe(t.model.cat.ID))
 	h.Add("x-weir-attempts", strconv.Itoa(len(x.attempts)))
+	if x.Reply.Stream == nil && x.Request.Operation == OpCreate { // what a stream costs is known behind its head
+		h.Add("x-weir-cost-usd", x.costHeader())
+	}
+}
+
+// unknownCost is told where no price, or no usage, is known: it is never zero then.
+const unknownCost = "unknown"
+
+func (x *Exchange) costHeader() string {
+	c := price.Of(&x.chosen.cat.Pricing, &x.usage)
+	if !c.Known {
+		return unknownCost
+	}
+	return view(c.USD.AppendText(x.costText[:0]))
 }
 
 // headerSafe keeps a client's own model name from breaking a header.
@@ -69,8 +85,9 @@ func (x *Exchange) Finish() {
 		_ = x.Reply.Stream.Close() // a relay has nothing to say on closing
 	}
 	x.recordStream()
+	x.endMeter()
 	for _, f := range x.ends {
-		f(x)
+		x.atEnd(f)
 	}
 	if x.plan == nil || x.current == nil {
 		return
@@ -78,7 +95,10 @@ func (x *Exchange) Finish() {
 	if m := x.answeredBy(); m != nil {
 		now := x.plan.rt.clock(x.started.Add(x.total))
 		spent := x.gatewayTime().Milliseconds()
-		for _, s := range [2]*modelStats{m.stats, m.local} {
+		for _, s := range x.statsOf(m) {
+			if s == nil {
+				continue
+			}
 			s.gateway.add(now, spent)
 			s.input.Add(x.usage.Input)
 			s.output.Add(x.usage.Output)
@@ -87,6 +107,16 @@ func (x *Exchange) Finish() {
 			}
 		}
 	}
+}
+
+// atEnd keeps a panic of what runs at the end from everything behind it: the rows of usage above all.
+func (x *Exchange) atEnd(f func(*Exchange)) {
+	defer func() {
+		if r := recover(); r != nil {
+			x.plan.rt.log.Error().Str("id", x.Request.ID).Msgf("panic at the end of an exchange: %v\n%s", r, debug.Stack())
+		}
+	}()
+	f(x)
 }
 
 // Failure is what the client was told went wrong, nil where nothing did.

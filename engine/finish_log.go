@@ -1,6 +1,9 @@
 package engine
 
-import "weir/engine/logline"
+import (
+	"weir/engine/logline"
+	"weir/engine/price"
+)
 
 // maxLogName bounds a model's name in the log: longer ones are not real, and the client chose them.
 const maxLogName = 256
@@ -17,6 +20,9 @@ func (x *Exchange) AppendLog(l *logline.Line) {
 	if x.Caller.ID != "" {
 		l.Str("caller", x.Caller.ID)
 		l.Str("caller_kind", x.Caller.kind())
+		if x.Caller.Team != "" {
+			l.Str("team", x.Caller.Team)
+		}
 	}
 	if x.plan != nil {
 		l.Int("generation", int64(x.plan.Generation)) //nolint:gosec // it counts reloads
@@ -68,6 +74,9 @@ func (x *Exchange) logAttempts(l *logline.Line) {
 		if a.KeyID != "" {
 			l.Str("key", a.KeyID)
 		}
+		if i < len(x.calls) && x.calls[i].KeyID != "" {
+			l.Str("provider_key", x.calls[i].KeyID)
+		}
 		if a.Code != "" {
 			l.Str("code", string(a.Code))
 			l.Str("error", a.Message)
@@ -93,7 +102,7 @@ func (x *Exchange) logTimes(l *logline.Line) {
 
 func (x *Exchange) logUsage(l *logline.Line) {
 	u := &x.usage
-	if !u.Known {
+	if !u.Known || x.chosen == nil {
 		return
 	}
 	l.Int("input_tokens", u.Input)
@@ -101,6 +110,10 @@ func (x *Exchange) logUsage(l *logline.Line) {
 	if u.CacheRead > 0 || u.CacheWrite > 0 {
 		l.Int("cache_read_tokens", u.CacheRead)
 		l.Int("cache_write_tokens", u.CacheWrite)
+	}
+	if c := price.Of(&x.chosen.cat.Pricing, u); c.Known {
+		var text [40]byte
+		l.Str("cost_usd", view(c.USD.AppendText(text[:0])))
 	}
 	if u.Reasoning > 0 {
 		l.Int("reasoning_tokens", u.Reasoning)

@@ -95,9 +95,9 @@ func (x *Exchange) restore(s *scope) {
 func (s scope) around(f func(*Exchange)) func(*Exchange) {
 	return func(x *Exchange) {
 		now := x.scope()
+		defer x.restore(&now)
 		x.restore(&s)
 		f(x)
-		x.restore(&now)
 	}
 }
 
@@ -129,7 +129,7 @@ func (x *Exchange) relocate(d *Destination) error {
 // rescan reads the loaded body again, for the API that the request has become one of.
 func (x *Exchange) rescan() error {
 	x.Request.Peek.Reset()
-	x.Request.Form, x.estimate = nil, -1
+	x.Request.Form, x.estimate, x.bodyText = nil, -1, 0
 	if x.Loader == nil || x.Request.API == wire.APIUnknown {
 		return nil
 	}

@@ -69,8 +69,12 @@ func (h *Headers) Set(name, value string) {
 
 // Del removes every field of that name and says how many there were.
 func (h *Headers) Del(name string) int {
-	kept := (*h)[:0]
-	for _, f := range *h {
+	first := slices.IndexFunc(*h, func(f Header) bool { return sameName(f.Name, name) })
+	if first < 0 {
+		return 0
+	}
+	kept := (*h)[:first]
+	for _, f := range (*h)[first:] {
 		if sameName(f.Name, name) {
 			continue
 		}

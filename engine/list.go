@@ -68,7 +68,8 @@ func (p *Plan) listRoute(x *Exchange) (*route, error) {
 
 // usable lists the models that the route lets a client name.
 func (r *route) usable(x *Exchange) ([]*model, error) {
-	c := choice{models: r.universe.models, named: true, groups: make([]int, len(r.universe.models))}
+	models := x.offered(r.universe)
+	c := choice{models: models, named: true, groups: make([]int, len(models))}
 	if len(r.cfg.Strategies) > 0 {
 		if err := r.strategise(x, &c); err != nil {
 			if AsError(err).Code == CodeNoModelSelected {

@@ -172,6 +172,7 @@ type modelStats struct {
 	output     atomic.Int64
 	estimated  atomic.Int64
 	busy       atomic.Int64 // calls in flight
+	callers    callerStats  // of the whole gateway's figures only
 
 	snapshot atomic.Pointer[metricSnapshot]
 }

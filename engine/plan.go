@@ -144,6 +144,9 @@ type ProviderConfig struct {
 	TLS         ProviderTLS
 	Proxy       string
 	MaxConns    int
+	// Added says that the provider was added while the gateway runs: routes that are limited to what the policy configures
+	// do not reach it.
+	Added bool
 }
 
 // NamedTemplate is one header or query parameter to send.

@@ -285,6 +285,14 @@ func (r *relay) finish(end error) {
 		return
 	}
 	r.done = end
+	r.count(end)
+	if r.x.ran && !r.closed { // otherwise what comes of the answer is not known yet
+		r.x.endMeter()
+	}
+}
+
+// count ends the call to the provider and counts what it used.
+func (r *relay) count(end error) {
 	clean := errors.Is(end, io.EOF)
 	if clean {
 		r.resp.Close()
@@ -299,7 +307,7 @@ func (r *relay) finish(end error) {
 	if r.attempt == nil || r.target.model == nil {
 		return
 	}
-	r.attempt.Usage = x.usage
+	r.attempt.Usage = x.partialUsage(r, x.usage, clean)
 	r.attempt.Elapsed = time.Since(r.attempt.Started)
 	if !r.content && !clean {
 		return
@@ -308,20 +316,27 @@ func (r *relay) finish(end error) {
 	if !clean && x.failed != nil && x.failed.Code.blamesProvider() {
 		r.attempt.Code, r.attempt.Message = x.failed.Code, x.failed.Message
 		r.target.model.provider.health.failed(rt.now())
-		r.target.model.stats.rates.add(rt.now(), failureServer)
-		r.target.model.local.rates.add(rt.now(), failureServer)
+		for _, s := range x.statsOf(r.target.model) {
+			if s != nil {
+				s.rates.add(rt.now(), failureServer)
+			}
+		}
 	}
 	if n := x.usage.Output; n > 0 && clean {
 		ms := (r.attempt.Elapsed - r.attempt.FirstToken).Milliseconds() / n
-		r.target.model.stats.perToken.add(rt.now(), ms)
-		r.target.model.local.perToken.add(rt.now(), ms)
+		for _, s := range x.statsOf(r.target.model) {
+			if s != nil {
+				s.perToken.add(rt.now(), ms)
+			}
+		}
 	}
 }
 
 // blamesProvider tells what a provider did from what its client or the gateway did to a stream.
 func (c Code) blamesProvider() bool {
 	switch c {
-	case CodeClientGone, CodeDraining, CodeOverloaded, CodePolicyFailed, CodePolicyDenied, CodeContentBlocked, CodeAnswerInvalid:
+	case CodeClientGone, CodeDraining, CodeOverloaded, CodePolicyFailed, CodePolicyDenied, CodeContentBlocked, CodeAnswerInvalid,
+		CodeUnauthorized: // a key that was revoked
 		return false
 	default:
 		return c.known() // a code of a policy's own is no provider's

@@ -24,6 +24,7 @@ type route struct {
 }
 
 func newRoute(p *Plan, u *universe, cfg *RouteConfig) *route {
+	cfg = p.rt.withDefaults(cfg)
 	r := &route{
 		plan: p, cfg: cfg, universe: u, total: cfg.TotalTimeout, perRequest: cfg.PerRequestTimeout,
 		firstToken: cfg.FirstTokenTimeout, idle: cfg.StreamIdleTimeout, maxAttempts: cfg.Failover.MaxAttempts,
@@ -96,7 +97,11 @@ func (r *route) reachable(x *Exchange) (choice, error) {
 		if err := r.authoriseVendorModels(x); err != nil {
 			return c, err
 		}
-		names = names[:1]
+		if r.counts(x) { // each is the gateway's own fallback then, and reserved by itself
+			names = vendorNames(names)
+		} else {
+			names = names[:1]
+		}
 	}
 	var first *Error
 	for _, name := range names {
@@ -112,10 +117,10 @@ func (r *route) reachable(x *Exchange) (choice, error) {
 			}
 			continue
 		}
-		c.add(preferKeyed(res.models))
+		c.add(x.preferKeyed(res.models))
 	}
 	if !c.named {
-		c.models, c.shared = r.auto[kindOf(x.Request.API)], true
+		c.models, c.shared = r.autoModels(x, kindOf(x.Request.API)), true
 		err := r.narrow(x, &c)
 		return c, err
 	}
@@ -144,8 +149,8 @@ func (c *choice) add(models []*model) {
 }
 
 // preferKeyed leaves out providers that only a caller's own key reaches where another provider has the gateway's.
-func preferKeyed(models []*model) []*model {
-	bare := func(m *model) bool { return !m.provider.hasKeys() }
+func (x *Exchange) preferKeyed(models []*model) []*model {
+	bare := func(m *model) bool { return !x.hasKeys(m) }
 	if !slices.ContainsFunc(models, bare) {
 		return models
 	}

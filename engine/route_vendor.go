@@ -51,3 +51,13 @@ func (r *route) authoriseVendorModels(x *Exchange) error {
 	}
 	return nil
 }
+
+// vendorNames are the names of a provider's own models field as names of the gateway: the first one's provider has them all.
+func vendorNames(names []string) []string {
+	prefix, _, _ := strings.Cut(names[0], ":")
+	out := slices.Clone(names)
+	for i := 1; i < len(out); i++ {
+		out[i] = prefix + ":" + out[i]
+	}
+	return out
+}

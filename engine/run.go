@@ -40,6 +40,10 @@ func (p *Plan) Run(x *Exchange) (err error) {
 		}
 	}
 	x.tellDecision()
+	x.ran = true
+	if x.Reply.Stream == nil || x.relay.x == x && x.relay.done != nil {
+		x.endMeter()
+	}
 	return err
 }
 

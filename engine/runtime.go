@@ -85,6 +85,9 @@ type Runtime struct {
 	endpoints   endpointTable
 	decisions   DecisionLog
 	deciding    atomic.Uint64 // exchanges with decisions
+	access      AccessControl
+	meter       Meter // nil = nothing is metered
+	defaults    atomic.Pointer[Defaults]
 
 	mu        sync.Mutex // guards the maps below, which only plan building touches
 	providers map[string]*providerHealth
@@ -204,6 +207,7 @@ type apiKey struct {
 	bearer string // the value of an Authorization field; "" = made when needed
 	health *keyHealth
 	index  int
+	ring   *RingKey // a key of a keyring; nil for others
 }
 
 // hashKey names a key without telling it.

@@ -162,7 +162,7 @@ func (p *Plan) stored(x *Exchange) error {
 	if !x.reaches(r.universe, m) {
 		return &Error{Code: CodeModelNotAllowed, Param: "model", Message: "the model of the stored object is not allowed here"}
 	}
-	d := dispatch{r: r, x: x, pinned: &storedID{provider: at.Provider, model: at.Model, key: at.Key}}
+	d := dispatch{r: r, x: x, before: len(x.attempts), pinned: &storedID{provider: at.Provider, model: at.Model, key: at.Key}}
 	err = d.run(choice{models: []*model{m}, named: true})
 	if err == nil && x.Request.Operation == OpDelete && x.Reply.Status < 300 {
 		p.rt.stored.Delete(x.Request.StoredID)

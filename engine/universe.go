@@ -63,19 +63,18 @@ type model struct {
 }
 
 // Metrics returns the rolling figures for a scope.
-func (m *model) Metrics(scope catalog.Scope, _ string) *catalog.Metrics {
+func (m *model) Metrics(scope catalog.Scope, keyID string) *catalog.Metrics {
 	switch scope {
 	case catalog.ScopeEndpoint:
 		return m.local.metrics(m.now())
+	case catalog.ScopeKey:
+		return m.keyMetrics(keyID)
 	case catalog.ScopeGateway:
 		return m.stats.metrics(m.now())
 	default:
 		return nil
 	}
 }
-
-// Keys lists access keys with figures of their own: none until access keys exist.
-func (m *model) Keys() []string { return nil }
 
 // modelOf finds the engine's model behind an entry that an expression returned.
 func modelOf(c *catalog.Model) *model {
@@ -97,11 +96,13 @@ type universe struct {
 	plan      string
 	providers []*provider // in order of configuration, then of the registry
 	models    []*model    // reachable without being named, in order
+	every     []*model    // those that only a caller's own keys reach as well
 	byName    map[string][]*model
 	byID      map[string]map[string]*model // provider id, then lower-case model id or alias
 	named     map[string][]*provider       // lower-case id or alias
 	onlyKnown bool                         // only_allow_configured_models
 	onlyOwn   bool                         // only_allow_configured_providers
+	scopes    scopeTable
 }
 
 // named is what one name of the client stands for.
@@ -266,9 +267,6 @@ func quoteName(name string) string {
 func isAuto(name string) bool {
 	return strings.EqualFold(name, "auto") || strings.EqualFold(name, "weir/auto") || strings.EqualFold(name, "ngrok/auto")
 }
-
-// entries are the models that can be reached, for conditions outside strategies.
-func (u *universe) entries() []*catalog.Model { return entriesOf(u.models) }
 
 func (u *universe) providerEntries() []*catalog.Provider {
 	out := make([]*catalog.Provider, 0, len(u.providers))

@@ -30,6 +30,9 @@ func (rt *Runtime) newUniverse(plan string, top []ProviderConfig, rc *RouteConfi
 		own = rc.Providers
 		b.u.onlyKnown, b.u.onlyOwn = rc.OnlyConfiguredModels, rc.OnlyConfiguredProviders
 	}
+	if b.u.onlyOwn || b.u.onlyKnown {
+		top = slices.DeleteFunc(slices.Clone(top), func(c ProviderConfig) bool { return c.Added })
+	}
 	for _, cfg := range mergeProviders(own, top) {
 		b.configured(cfg)
 	}

@@ -108,10 +108,7 @@ func (c *ModelConfig) apply(m catalog.Model) catalog.Model {
 		m.Metadata = merged
 	}
 	if p := c.Pricing; p != nil {
-		m.Pricing.Input = cmp.Or(p.Input, m.Pricing.Input)
-		m.Pricing.Output = cmp.Or(p.Output, m.Pricing.Output)
-		m.Pricing.CacheRead = cmp.Or(p.CacheRead, m.Pricing.CacheRead)
-		m.Pricing.CacheWrite = cmp.Or(p.CacheWrite, m.Pricing.CacheWrite)
+		m.Pricing.Override(p.Input, p.Output, p.CacheRead, p.CacheWrite)
 	}
 	return m
 }
@@ -129,11 +126,14 @@ func (b *universeBuilder) index() {
 		}
 		realOn = realOn || (p.off == "" && !p.demo && p.hasKeys())
 	}
-	chosen := u.models[:0:0]
+	chosen, every := u.models[:0:0], u.models[:0:0]
 	for _, m := range u.models {
 		p := m.provider
 		if p.off != "" || m.cat.Disabled {
 			continue
+		}
+		if !p.demo || !realOn {
+			every = append(every, m)
 		}
 		if !p.demo && (p.spec == nil || !p.spec.PrefixOnly) {
 			for _, name := range append([]string{m.cat.ID}, m.cat.IDAliases...) {
@@ -147,7 +147,7 @@ func (b *universeBuilder) index() {
 			chosen = append(chosen, m)
 		}
 	}
-	u.models = chosen
+	u.models, u.every = chosen, every
 }
 
 func (t ProviderTLS) upstream() (upstream.TLSConfig, error) {

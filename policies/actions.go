@@ -115,6 +115,13 @@ func (b *ruleBuilder) build(at *engine.Node, spec *engine.ActionSpec, config, en
 	})
 	if active && b.phase == vars.PhaseRequest && !b.flow.routesByAction {
 		b.flow.authenticates = b.flow.authenticates || spec.Authenticates
+		switch {
+		case !spec.Authenticates:
+		case b.rule.When == nil:
+			b.flow.always = true
+		default:
+			b.flow.sometimes = append(b.flow.sometimes, conditional{b.shape.name, spec.Name, at})
+		}
 		b.authable = b.authable || refuses(spec, cfg)
 	}
 }
@@ -210,7 +217,7 @@ func (b *ruleBuilder) finish() {
 		b.warnf(s.onStream, "no_effect", "", "on_stream has no effect: no action of the rule works on the content of answers")
 	}
 	if b.authable && s.onError != engine.OnErrorContinue && readsCredential(b.rule.When, s.expressions) {
-		b.flow.authenticates = true
+		b.flow.authenticates, b.flow.always = true, true
 	}
 }
 
@@ -253,11 +260,10 @@ func resultName(action string) string {
 func plannedAction(name string) (instead string, planned bool) {
 	const own = "put it in front of the gateway until it is"
 	table := map[string]string{
-		"access-key":    "use deny with req.headers['authorization'][0] != 'Bearer ' + secrets.get(...)",
 		"saml":          "use openid-connect",
 		"terminate-tls": "set tls in weir.yaml",
 		"cache":         own,
-		"budget":        own,
+		"budget":        "make the budget with weir budgets create, or in access.file",
 	}
 	instead, planned = table[name]
 	return instead, planned

@@ -133,6 +133,8 @@ func routeCodes() []DiagnosticCode {
 		{Code: "duplicate_model", Doc: "Two models of a provider share an id or alias.", Ngrok: []int{2231}},
 		{Code: "missing_base_url", Doc: "A provider that is not built in has no base_url.", Ngrok: []int{2234}},
 		{Code: "invalid_base_url", Doc: "A provider cannot be reached by its base_url, proxy or certificates.", Ngrok: []int{2226, 2247}},
-		{Code: "open_policy", Doc: "The gateway may listen beyond this machine only with a policy that proves who calls."},
+		{Code: "open_policy", Doc: "A policy that proves nobody is served on this machine alone, with open: true or --demo, or behind access keys."},
+		{Code: "access_off", Doc: "The policy uses access-key, and access keys are off at this gateway."},
+		{Code: "access_unavailable", Doc: "The policy needs access keys, and the gateway's could not be opened; the message says why."},
 	}
 }

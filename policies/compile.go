@@ -52,6 +52,7 @@ type load struct {
 	ctx     context.Context
 	bundles *Bundles
 	want    wanted
+	files   map[string]fileContent // that are compiled as they were read before; others are read
 }
 
 // oneLoad is for loads of which nothing is left.
@@ -95,6 +96,7 @@ func (c *compiled) diagnosticsJSON() []byte {
 // compile reads and compiles one policy.
 func compile(in Input, opts Options, with load) *compiled {
 	files := newReader()
+	files.given = with.files
 	out := &compiled{began: time.Now(), secrets: &vault{sources: opts.Secrets, files: files, asked: map[string]secret{}}}
 	out.cfg.Name, out.cfg.Location = opts.Name, time.UTC
 	if out.cfg.Name == "" {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/engine"
+	"weir/engine/vars"
 )
 
 // outline is what a document became, in short: rules with their actions and modes, and how it routes.
@@ -289,6 +290,41 @@ func TestExceptions(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, c.exceptions); diff != "" {
 		t.Errorf("exceptions differ (-want +got):\n%s", diff)
+	}
+}
+
+// TestConditionalAuthentication tells of rules that prove some callers where nothing proves the others.
+func TestConditionalAuthentication(t *testing.T) {
+	const when = "{name: a, expressions: [\"req.url.path.startsWith('/v1')\"], actions: [{type: basic-auth, config: {credentials: ['alice:correct-horse']}}]}"
+	for _, tt := range []struct {
+		name, text string
+		want       int
+	}{
+		{"under a condition", "on_request: [" + when + "]", 1},
+		{"and one for all", "on_request: [" + when + ", {type: access-key}]", 0},
+		{"for all", "on_request: [{type: access-key}]", 0},
+		{"none", "on_request: []", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := testOptions()
+			for _, name := range []string{"basic-auth", "access-key"} {
+				o.Actions = append(o.Actions, engine.ActionSpec{
+					Name: name, Phases: vars.PhaseRequest, Guards: true, Authenticates: true,
+					Fields: []engine.Field{{Name: "credentials", Type: engine.FieldStrings}},
+					New:    func(*engine.Config) engine.Action { return engine.NewAccessAction(engine.ModeEnforce) },
+				})
+			}
+			c := compile(Input{Path: "p.yaml", Text: []byte(tt.text)}, o, oneLoad(Options{}))
+			got := 0
+			for _, e := range c.exceptions {
+				if e.Kind == "conditional_authentication" {
+					got++
+				}
+			}
+			if got != tt.want || c.diags.HasErrors() {
+				t.Errorf("got %v and %v, want %d exceptions", c.exceptions, c.diags, tt.want)
+			}
+		})
 	}
 }
 

@@ -151,4 +151,9 @@ func (c *compiler) finish(nativeRoute bool) {
 	cfg.ReadsActions = c.flow.readActions()
 	cfg.TraceRoute = slices.Contains(cfg.ReadsActions, resultAIGateway)
 	cfg.Authenticates = c.flow.authenticates
+	if !c.flow.always { // those for whom no condition holds are let in as anybody
+		for _, s := range c.flow.sometimes {
+			c.except("conditional_authentication", s.rule, s.action, s.at)
+		}
+	}
 }

@@ -22,6 +22,8 @@ type reader struct {
 	limits map[string]int64
 	// remote returns what was fetched from a URL.
 	remote func(url string) ([]byte, error)
+	// given are files that are taken as they were read before.
+	given map[string]fileContent
 }
 
 type fileContent struct {
@@ -40,7 +42,10 @@ func (r *reader) read(path string, limit int64) ([]byte, error) {
 	}
 	var data []byte
 	var err error
+	before, given := r.given[path]
 	switch {
+	case given:
+		data, err = before.data, before.err
 	case isRemote(path):
 		data, err = r.remote(path)
 	case filepath.Base(path) == allNames:

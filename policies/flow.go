@@ -24,6 +24,14 @@ type flow struct {
 	readsAll       bool // Rego may read any result
 	routesByAction bool
 	authenticates  bool
+	always         bool          // some rule proves every caller, whatever the request
+	sometimes      []conditional // rules that prove those whom their conditions hold for
+}
+
+// conditional is an action that authenticates in a rule with conditions.
+type conditional struct {
+	rule, action string
+	at           *engine.Node
 }
 
 // unit is one rule or route with what it reads and sets; results are written actions.name.

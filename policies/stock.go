@@ -135,8 +135,7 @@ func configured(m catalog.Model, c *engine.ModelConfig) catalog.Model {
 		m.SupportedFeatures = c.SupportedFeatures
 	}
 	if p := c.Pricing; p != nil {
-		m.Pricing.Input, m.Pricing.Output = cmp.Or(p.Input, m.Pricing.Input), cmp.Or(p.Output, m.Pricing.Output)
-		m.Pricing.CacheRead, m.Pricing.CacheWrite = cmp.Or(p.CacheRead, m.Pricing.CacheRead), cmp.Or(p.CacheWrite, m.Pricing.CacheWrite)
+		m.Pricing.Override(p.Input, p.Output, p.CacheRead, p.CacheWrite)
 	}
 	return m
 }

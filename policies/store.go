@@ -44,6 +44,8 @@ type Store struct {
 	files      []string
 	read       *reader     // of the last attempt
 	remotes    []remoteUse // of the last attempt
+	around     uint64      // how often Rebuild was asked for
+	unbuilt    problem     // of the last Rebuild
 }
 
 // loaded is one plan with what Status tells about it.
@@ -53,9 +55,10 @@ type loaded struct {
 	at         time.Time
 	diags      diag.List
 	exceptions []Exception
-	auth       bool
 	rego       *opa.Policy
 	remotes    []remoteUse
+	read       *reader // what it was compiled from
+	around     uint64  // Rebuild was asked for so often when it was built
 }
 
 // Status is what the admin page tells about a policy.
@@ -179,10 +182,11 @@ func (s *Store) build(c *compiled) (*engine.Plan, error) {
 // put makes a plan the current one.
 func (s *Store) put(c *compiled, plan *engine.Plan) {
 	l := loaded{
-		plan: plan, hash: c.cfg.Hash, at: time.Now(), diags: c.diags, exceptions: c.exceptions, auth: c.cfg.Authenticates,
-		rego: c.cfg.Rego, remotes: c.remotes,
+		plan: plan, hash: c.cfg.Hash, at: time.Now(), diags: c.diags, exceptions: c.exceptions,
+		rego: c.cfg.Rego, remotes: c.remotes, read: c.secrets.files,
 	}
 	s.mu.Lock()
+	l.around = s.around
 	s.generation++
 	plan.Generation = s.generation
 	if len(s.plans) == maxPlans {
@@ -211,6 +215,7 @@ func (s *Store) Rollback() error {
 		return err
 	}
 	s.activate(now.remotes)
+	s.freshen(context.Background())
 	s.opts.Log.Warn().Str("policy", s.name()).Uint64("generation", now.plan.Generation).Str("hash", now.hash).
 		Msg("policy rolled back")
 	return nil
@@ -240,15 +245,18 @@ func (s *Store) Status() Status {
 		Name: s.name(), Path: s.in.Path, Diagnostics: append(diag.List{}, s.diags...),
 		Exceptions: []Exception{}, Files: shownFiles(s.files), Bundles: s.bundleStatus(), Kept: []Kept{},
 	}
-	if s.failed != nil {
+	switch {
+	case s.failed != nil:
 		out.LastError, out.LastErrorAt = s.failed.Error(), s.failedAt
+	case s.unbuilt.err != nil:
+		out.LastError, out.LastErrorAt = s.unbuilt.err.Error(), s.unbuilt.at
 	}
 	if len(s.plans) == 0 {
 		return out
 	}
 	now := s.plans[len(s.plans)-1]
 	out.Generation, out.Hash, out.LoadedAt = now.plan.Generation, now.hash, now.at
-	out.Exceptions, out.Authenticates = append(out.Exceptions, now.exceptions...), now.auth
+	out.Exceptions, out.Authenticates = append(out.Exceptions, now.exceptions...), now.plan.Authenticates()
 	for i := len(s.plans) - 2; i >= 0; i-- {
 		out.Kept = append(out.Kept, Kept{Hash: s.plans[i].hash, LoadedAt: s.plans[i].at})
 	}

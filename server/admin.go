@@ -3,8 +3,6 @@ package server
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -26,6 +24,11 @@ const (
 	adminConns = 64
 	// adminBody is what a request to it may carry: nothing it takes has a body.
 	adminBody = 4 << 10
+	// adminAPIBody is what a request to the Admin API may carry: a custom provider with a thousand models, and a byte more, so
+	// that the API itself can tell of a body that is too large.
+	adminAPIBody = 256<<10 + 1
+	// adminHead is what the head of a request to it may be: tokens of identity providers are up to 16 KiB.
+	adminHead = 24 << 10
 	// reloadTimeout bounds a reload that was asked for: compiling the largest policies takes a few seconds.
 	reloadTimeout = 30 * time.Second
 	// tokenBytes makes a token that cannot be guessed.
@@ -59,13 +62,18 @@ func (g *Gateway) Addrs() []string {
 }
 
 func (g *Gateway) adminServer() *fasthttp.Server {
+	body := adminBody
+	if g.api != nil {
+		body = adminAPIBody
+	}
 	return &fasthttp.Server{
 		Handler:               g.handleAdmin,
 		ErrorHandler:          g.handleError,
 		Logger:                quiet{g.log},
 		Concurrency:           adminConns,
 		MaxIdleWorkerDuration: workerIdle,
-		MaxRequestBodySize:    adminBody,
+		MaxRequestBodySize:    body,
+		ReadBufferSize:        adminHead,
 		ReadTimeout:           adminTimeout,
 		WriteTimeout:          adminTimeout,
 		SecureErrorLogMessage: true,
@@ -79,16 +87,17 @@ func (g *Gateway) adminServer() *fasthttp.Server {
 // adminRoute is one path of the admin listener.
 type adminRoute struct {
 	method, path string
+	may          func(role string) bool
 	serve        func(g *Gateway, ctx *fasthttp.RequestCtx) error
 }
 
 // adminRoutes ask for the token; health does not.
 func adminRoutes() []adminRoute {
 	return []adminRoute{
-		{fasthttp.MethodGet, "/-/policy", (*Gateway).showPolicy},
-		{fasthttp.MethodGet, "/-/metrics", (*Gateway).showMetrics},
-		{fasthttp.MethodPost, "/-/reload", (*Gateway).reload},
-		{fasthttp.MethodPost, "/-/rollback", (*Gateway).rollback},
+		{fasthttp.MethodGet, "/-/policy", mayRead, (*Gateway).showPolicy},
+		{fasthttp.MethodGet, "/-/metrics", mayRead, (*Gateway).showMetrics},
+		{fasthttp.MethodPost, "/-/reload", mayWrite, (*Gateway).reload},
+		{fasthttp.MethodPost, "/-/rollback", mayWrite, (*Gateway).rollback},
 	}
 }
 
@@ -120,9 +129,12 @@ func (g *Gateway) admit(ctx *fasthttp.RequestCtx) error {
 }
 
 func (g *Gateway) serveAdmin(ctx *fasthttp.RequestCtx, path string) error {
-	if !g.authorized(ctx) {
-		ctx.Response.Header.Set("WWW-Authenticate", "Bearer")
-		return engine.Errorf(engine.CodeUnauthorized, "the admin listener wants its bearer token")
+	if !strings.HasPrefix(path, "/-/") && g.api != nil && g.api.Serve(ctx) {
+		return nil
+	}
+	role, wait := g.role(ctx)
+	if role == "" {
+		return whoMayNot(ctx, wait)
 	}
 	var known, allow []string
 	for _, r := range adminRoutes() {
@@ -131,6 +143,9 @@ func (g *Gateway) serveAdmin(ctx *fasthttp.RequestCtx, path string) error {
 			continue
 		}
 		if r.method == string(ctx.Method()) {
+			if !r.may(role) {
+				return &engine.Error{Code: engine.CodePolicyDenied, Status: fasthttp.StatusForbidden, Message: "the role " + role + " may not do this"}
+			}
 			return r.serve(g, ctx)
 		}
 		allow = append(allow, r.method)
@@ -140,14 +155,6 @@ func (g *Gateway) serveAdmin(ctx *fasthttp.RequestCtx, path string) error {
 		return engine.Errorf(engine.CodeMethodNotAllowed, "%s takes %s", path, strings.Join(allow, ", "))
 	}
 	return engine.Errorf(engine.CodeNotFound, "there is no %s; there is /healthz, /readyz, %s", path, strings.Join(known, ", "))
-}
-
-// authorized compares hashes, so that the time taken tells nothing about the token.
-func (g *Gateway) authorized(ctx *fasthttp.RequestCtx) bool {
-	value := string(ctx.Request.Header.Peek("Authorization"))
-	scheme, token, _ := strings.Cut(value, " ")
-	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(g.token))
-	return strings.EqualFold(scheme, "bearer") && subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
 func (g *Gateway) adminError(ctx *fasthttp.RequestCtx, err error) {
@@ -162,7 +169,7 @@ func (g *Gateway) text(ctx *fasthttp.RequestCtx, body string) {
 	ctx.SetBodyString(body)
 }
 
-// showReady tells whether traffic should come here: listening, with a plan for every endpoint, not draining. A provider
+// showReady tells whether traffic should come here: listening, with a plan for every endpoint, knowing who may call, not draining. A provider
 // that is down never changes it.
 func (g *Gateway) showReady(ctx *fasthttp.RequestCtx) {
 	for _, p := range g.policy {
@@ -171,6 +178,11 @@ func (g *Gateway) showReady(ctx *fasthttp.RequestCtx) {
 			g.text(ctx, "no policy\n")
 			return
 		}
+	}
+	if g.accessStats != nil && !g.accessStats.Ready() {
+		ctx.SetStatusCode(fasthttp.StatusServiceUnavailable)
+		g.text(ctx, "access keys cannot be checked, or usage cannot be recorded\n")
+		return
 	}
 	if !g.ready.Load() {
 		ctx.SetStatusCode(fasthttp.StatusServiceUnavailable)
@@ -276,6 +288,7 @@ func (g *Gateway) showMetrics(ctx *fasthttp.RequestCtx) error {
 		b = append(b, m.name+" "+strconv.FormatInt(m.value, 10)+"\n"...)
 	}
 	b = g.decided.appendMetrics(b)
+	b = appendAccessMetrics(b, g.accessStats)
 	b = appendPolicyMetrics(b, g.policyViews())
 	ctx.SetContentType("text/plain; version=0.0.4; charset=utf-8")
 	ctx.SetBody(b)

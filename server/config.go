@@ -30,6 +30,7 @@ type Config struct {
 	Region         string   // where the gateway runs
 	BundleFolder   string   // where the last good bundles of policies are kept
 	IP             IPConfig
+	Access         AccessConfig
 }
 
 // ListenerConfig is one address of the data port.

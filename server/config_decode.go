@@ -17,6 +17,18 @@ import (
 type configReader struct {
 	src   *diag.Source
 	diags diag.List
+	set   []string // the options that were given, in order
+	hide  []string // values that no diagnostic shows
+}
+
+// given is the first option that was given of those that begin so, but for one.
+func (r *configReader) given(prefix, except string) string {
+	for _, path := range r.set {
+		if strings.HasPrefix(path, prefix) && path != except {
+			return path
+		}
+	}
+	return ""
 }
 
 // parseConfig decodes the text of weir.yaml; name is what diagnostics show. Relative paths are taken from its folder.
@@ -36,8 +48,10 @@ func parseConfig(name string, text []byte) (*Config, diag.List) {
 		}
 		readMap(r, root, "", options(), c, lists)
 	}
+	c.Access.Given = r.given("access.", "access.enabled")
 	r.check(c, &doc)
 	c.resolve(filepath.Dir(name))
+	r.diags.Mask(r.hide)
 	r.diags.Sort()
 	return c, r.diags
 }
@@ -62,6 +76,7 @@ func (c *Config) resolve(dir string) {
 		abs(&c.Catalog[i])
 	}
 	abs(&c.Decisions.File.Path)
+	c.Access.resolve(dir, abs)
 	for i := range c.Secrets.Dirs {
 		abs(&c.Secrets.Dirs[i])
 	}
@@ -125,6 +140,7 @@ func readKey[T any](
 	for i := range opts {
 		switch o := &opts[i]; {
 		case o.path == path:
+			r.set = append(r.set, path)
 			r.readValue(o.kind, o.field(into), value)
 			return
 		case strings.HasPrefix(o.path, path+"."):
@@ -155,7 +171,11 @@ func (r *configReader) readValue(k kind, field any, n *yaml.Node) {
 			r.at(item, "wrong_type", "a single value belongs here", "")
 			continue
 		}
-		if err := k.set(field, item.Value); err != nil {
+		err := k.set(field, item.Value)
+		if k.hidden && (err != nil || strings.Contains(item.Value, "://")) {
+			r.hide = append(r.hide, item.Value)
+		}
+		if err != nil {
 			r.at(item, "bad_value", err.Error(), "")
 		}
 	}
@@ -200,6 +220,9 @@ func (r *configReader) check(c *Config, doc *yaml.Node) {
 	}
 	if err := c.Decisions.check(); err != nil {
 		r.at(place("decision_log"), "bad_decision_log", err.Error(), "")
+	}
+	if err := c.Access.check(); err != nil {
+		r.at(place("access"), "bad_access", err.Error(), "")
 	}
 	if err := c.checkEndpoints(); err != nil {
 		r.at(place("endpoints"), "bad_endpoints", err.Error(), "")

@@ -27,7 +27,15 @@ type option[T any] struct {
 type kind struct {
 	name string
 	list bool
-	set  func(field any, text string) error
+	// hidden values may hold a password, and are in no diagnostic.
+	hidden bool
+	set    func(field any, text string) error
+}
+
+// hidden is a kind whose values may hold a password.
+func hidden(k kind) kind {
+	k.hidden = true
+	return k
 }
 
 func kindString(check func(string) error) kind {

@@ -14,7 +14,7 @@ const (
 
 // options are the keys of weir.yaml: what is decoded, defaulted and documented.
 func options() []option[Config] {
-	return slices.Concat(mainOptions(), limitOptions(), timeOptions(), decisionOptions())
+	return slices.Concat(mainOptions(), limitOptions(), timeOptions(), decisionOptions(), accessOptions())
 }
 
 func mainOptions() []option[Config] {

@@ -56,6 +56,9 @@ type Options struct {
 	Log    zerolog.Logger
 	// Decisions is shown on the admin listener; who made it closes it. Nil = no decisions are logged.
 	Decisions *DecisionLog
+	// API is the Admin API, and AccessStats tells about its state; nil = access keys are off.
+	API         AccessAPI
+	AccessStats AccessStats
 }
 
 // Gateway is the listener of Weir: the data port, the admin port, and what keeps both in good order.
@@ -71,6 +74,9 @@ type Gateway struct {
 	trusted []netip.Prefix
 	token   string
 	ips     *ipinfo.Source // nil = nothing is known of addresses
+
+	api         AccessAPI   // nil = access keys are off
+	accessStats AccessStats // nil = as above
 
 	start     time.Time
 	gate      *gate
@@ -105,7 +111,7 @@ func New(o Options) (*Gateway, error) {
 	g := &Gateway{
 		config: o.Config, limits: &o.Config.Limits, pool: o.Pool, log: o.Log, policy: o.Policies, token: o.Token, decided: o.Decisions,
 		origins: newOrigins(o.Config), trusted: o.Config.TrustedProxies,
-		start: time.Now(), finished: make(chan struct{}),
+		start: time.Now(), finished: make(chan struct{}), api: o.API, accessStats: o.AccessStats,
 	}
 	g.gate = newGate(g.limits)
 	g.budget = newBudget(g.limits.Memory)
@@ -183,6 +189,8 @@ func (g *Gateway) handleError(ctx *fasthttp.RequestCtx, err error) {
 	switch {
 	case errors.As(err, &small):
 		e = engine.Errorf(engine.CodeHeadersTooLarge, "the request head is over the limit of the gateway")
+	case errors.Is(err, fasthttp.ErrBodyTooLarge): // of the admin listener: others read bodies themselves
+		e = engine.Errorf(engine.CodeBodyTooLarge, "the body is over the limit of the admin listener")
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
 		e.Status, e.Message = http.StatusRequestTimeout, "the request did not come in time"
 	}

@@ -37,6 +37,10 @@ func (g *Gateway) listen() error {
 	if err != nil {
 		return fmt.Errorf("opening the admin listener: %w", err)
 	}
+	if !isLoopback(ln.Addr()) {
+		g.log.Warn().Stringer("address", ln.Addr()).
+			Msg("the admin listener can be reached from other machines: its tokens and provider keys pass in the clear unless TLS ends in front of it")
+	}
 	g.admin = ln
 	return nil
 }
@@ -87,7 +91,8 @@ func (g *Gateway) checkOpen(l *listener) error {
 }
 
 // errOpen says that a policy that authenticates nobody was to be served where that is not allowed.
-var errOpen = errors.New("the policy authenticates nobody: serving everyone is for loopback, with open: true or --demo")
+var errOpen = errors.New("the policy authenticates nobody: serving everyone is for loopback, with open: true or --demo; " +
+	"where callers have access keys, access.enabled: on in weir.yaml asks for them")
 
 // open opens "host:port", or "unix:/path" for a socket only its owner may use.
 func open(address string) (net.Listener, error) {

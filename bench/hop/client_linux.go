@@ -34,7 +34,7 @@ type client struct {
 // lastChunk ends a chunked answer. The JSON inside holds no bare line break, so that nothing else looks like it.
 const lastChunk = "\r\n0\r\n\r\n"
 
-func requestBytes(number int, host string, stream bool, more []string) []byte {
+func requestBytes(number int, host, token string, stream bool, more []string) []byte {
 	var extra strings.Builder
 	for _, field := range more {
 		extra.WriteString(field + "\r\n")
@@ -45,15 +45,15 @@ func requestBytes(number int, host string, stream bool, more []string) []byte {
 		accept = "text/event-stream"
 	}
 	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: OpenAI/Python 2.8.1\r\nAccept: %s\r\n"+
-		"Content-Type: application/json\r\nAuthorization: Bearer sk-client-0123456789abcdef\r\n%sContent-Length: %d\r\n\r\n%s",
-		bench.Path, host, accept, extra.String(), len(body), body)
+		"Content-Type: application/json\r\nAuthorization: Bearer %s\r\n%sContent-Length: %d\r\n\r\n%s",
+		bench.Path, host, accept, token, extra.String(), len(body), body)
 }
 
 // connect opens the connections of a run.
 func (l *loop) connect(to netip.AddrPort, o *options, load string) error {
 	l.clients, l.stopping = make([]*client, o.connections), false
 	for i := range l.clients {
-		c := &client{loop: l, fd: -1, number: i, to: to, request: requestBytes(i, to.String(), load == loadStream, o.headers)}
+		c := &client{loop: l, fd: -1, number: i, to: to, request: requestBytes(i, to.String(), o.token, load == loadStream, o.headers)}
 		l.clients[i] = c
 		if err := c.open(); err != nil {
 			return err

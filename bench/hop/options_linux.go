@@ -24,6 +24,7 @@ type options struct {
 	peers                               peers
 	profile                             string
 	dir                                 string // for policies, logs and outputs of targets
+	token                               string // what clients send as their key
 }
 
 // target is one thing to measure.
@@ -67,7 +68,7 @@ func (p *peers) Set(text string) error {
 }
 
 func readOptions(args []string) (*options, error) {
-	o := &options{}
+	o := &options{token: "sk-client-0123456789abcdef"}
 	f := flag.NewFlagSet("hop", flag.ExitOnError)
 	f.IntVar(&o.rounds, "rounds", 5, "interleaved rounds")
 	f.DurationVar(&o.duration, "duration", 2500*time.Millisecond, "time of one sample: one target under one load in one round")
@@ -115,7 +116,8 @@ func (o *options) targets(provider string) ([]target, error) {
 	out := []target{{name: nameBare, argv: func(addr, provider string) []string {
 		return []string{self, "bare", "-listen", addr, "-upstream", provider}
 	}}}
-	for name, policy := range map[string]string{nameEmpty: "empty", nameRules: "rules"} {
+	for _, own := range [][2]string{{nameEmpty, "empty"}, {nameRules, "rules"}, {nameAccess, "access"}} {
+		name, policy := own[0], own[1]
 		path := filepath.Join(o.dir, policy+".yaml")
 		text, err := bench.Policy(policy, provider)
 		if err != nil {
@@ -124,14 +126,13 @@ func (o *options) targets(provider string) ([]target, error) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			return nil, fmt.Errorf("preparing %s: %w", name, err)
 		}
-		t, err := o.weirTarget(name, path, self)
+		t, ok, err := o.weirTarget(name, path, self)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, t)
-	}
-	if out[1].name != nameEmpty { // a map has no order
-		out[1], out[2] = out[2], out[1]
+		if ok {
+			out = append(out, t)
+		}
 	}
 	return o.wanted(append(out, o.peers...)), nil
 }
@@ -151,21 +152,29 @@ func (o *options) wanted(all []target) []target {
 	return out
 }
 
-// weirTarget is the real binary, with its access log in a file as in production.
-func (o *options) weirTarget(name, policy, self string) (target, error) {
+// weirTarget is the real binary, with its access log in a file as in production. It is not ok where there is none to be had.
+func (o *options) weirTarget(name, policy, self string) (t target, ok bool, err error) {
 	if _, err := os.Stat(o.weir); err != nil {
+		if name == nameAccess {
+			fmt.Fprintf(os.Stderr, "hop: there is no %s; %s is left out\n", o.weir, name)
+			return t, false, nil
+		}
 		fmt.Fprintf(os.Stderr, "hop: there is no %s; %s runs in process\n", o.weir, name)
 		return target{name: name, argv: func(addr, _ string) []string {
 			return []string{self, "weir", "-listen", addr, "-policy", policy, "-access", policy + ".log"}
-		}}, nil
+		}}, true, nil
+	}
+	if name == nameAccess {
+		t, err = o.accessTarget(policy)
+		return t, err == nil, err
 	}
 	config := filepath.Join(o.dir, "weir.yaml")
 	if err := os.WriteFile(config, []byte("open: true\ndrain: {wait: 0s, timeout: 2s}\n"), 0o600); err != nil {
-		return target{}, fmt.Errorf("preparing %s: %w", name, err)
+		return t, false, fmt.Errorf("preparing %s: %w", name, err)
 	}
 	return target{name: name, argv: func(addr, _ string) []string {
 		return []string{o.weir, "serve", policy, "--config", config, "--listen", addr, "--admin", "127.0.0.1:0"}
-	}}, nil
+	}}, true, nil
 }
 
 // freeAddr is an address that nothing listens on.

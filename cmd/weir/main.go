@@ -20,6 +20,7 @@ var version = "dev"
 
 // app is what the commands know of the process.
 type app struct {
+	in       io.Reader // nil = nothing
 	out, err io.Writer
 	getenv   func(string) (string, bool)
 	signals  <-chan os.Signal
@@ -31,6 +32,15 @@ type commands struct {
 	Check   checkCmd   `cmd:"" help:"Check policies without running them."`
 	Test    testCmd    `cmd:"" help:"Run policy scripts (txtar)."`
 	Sim     simCmd     `cmd:"" help:"Run simulated providers, for demos and tests."`
+	Keys    keysCmd    `cmd:"" help:"Access keys: who may call the gateway."`
+	Teams   teamsCmd   `cmd:"" help:"Teams that access keys, budgets and limits belong to."`
+	Budgets budgetsCmd `cmd:"" help:"Budgets in USD or tokens."`
+	Limits  limitsCmd  `cmd:"" help:"Limits of requests, tokens, cost and calls at once."`
+	Usage   usageCmd   `cmd:"" help:"What was used, by whom, and what it cost."`
+
+	ProviderKeys providerKeysCmd `cmd:"" name:"provider-keys" help:"Keys at providers, stored sealed."`
+	KeyConfigs   keyConfigsCmd   `cmd:"" name:"key-configs" help:"Access key configurations: what keys may use, and with which provider keys."`
+
 	Catalog catalogCmd `cmd:"" help:"Look at the catalog of models, or import one."`
 	Docs    docsCmd    `cmd:"" help:"Write the generated reference."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of policies, for editors."`
@@ -44,7 +54,7 @@ var errFailed = errors.New("failed")
 func main() {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	a := &app{out: os.Stdout, err: os.Stderr, getenv: os.LookupEnv, signals: signals}
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.LookupEnv, signals: signals}
 	os.Exit(a.run(os.Args[1:]))
 }
 

@@ -115,6 +115,7 @@ func TestCommands(t *testing.T) {
 	bad := file(t, "policy.yaml", strings.Replace(denyAll, "type: deny", "type: denny", 1))
 	shadow := file(t, "policy.yaml", strings.Replace(denyAll, "name: closed", "name: closed\n    mode: shadow", 1))
 	config := file(t, "weir.yaml", "limits: {bodi: 1MiB}")
+	off := file(t, "weir.yaml", "access: {enabled: off}")
 	several := file(t, "weir.yaml", "endpoints: [{id: default}]\nopen: true")
 	tests := []struct {
 		name      string
@@ -136,7 +137,8 @@ func TestCommands(t *testing.T) {
 		{name: "unknown model", args: []string{"catalog", "show", "nobody:nothing"}, status: 1, errs: "no model nobody:nothing"},
 		{name: "unknown provider", args: []string{"catalog", "list", "--provider", "nobody"}, status: 1, errs: "no provider nobody"},
 		{name: "bad configuration", args: []string{"serve", "--config", config}, status: 1, errs: "unknown_key"},
-		{name: "open without saying so", args: []string{"serve", "--listen", "127.0.0.1:0", "--admin", "none"}, status: 1, errs: "open: true or --demo"},
+		{name: "open without saying so", args: []string{"serve", "--config", off, "--listen", "127.0.0.1:0", "--admin", "none"}, status: 1, errs: "open: true or --demo"},
+		{name: "access keys without a folder", args: []string{"serve", "--listen", "127.0.0.1:0", "--admin", "none"}, status: 1, errs: "set access.folder"},
 		{name: "open everywhere", args: []string{"serve", "--demo", "--listen", ":0", "--admin", "none"}, status: 1, errs: "can be reached from other machines"},
 		{name: "broken policy at the start", args: []string{"serve", bad, "--demo", "--listen", "127.0.0.1:0", "--admin", "none"}, status: 1, errs: "unknown_action"},
 		{name: "two default policies", args: []string{"serve", good, "--config", several, "--listen", "127.0.0.1:0"}, status: 1, errs: "has the endpoint default already"},

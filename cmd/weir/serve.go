@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -60,11 +61,35 @@ func (c *serveCmd) Run(a *app) error {
 		return err
 	}
 	defer parts.close()
-	stores, err := c.load(a, config, parts, log)
+	token := a.adminToken()
+	plans := &planner{config: config, runtime: parts.runtime, open: func() (*accessService, error) {
+		return a.openAccess(config, parts.secrets, parts.runtime, token, log)
+	}}
+	defer func() {
+		if err := plans.close(); err != nil {
+			log.Error().Err(err).Msg("access keys ended badly")
+		}
+	}()
+	stores, err := c.load(a, config, parts, plans, log)
 	if err != nil {
 		return err
 	}
-	return c.serve(a, &server.Options{Config: config, Policies: stores.byID, Pool: parts.runtime, Log: log, Decisions: decisions}, stores)
+	o := &server.Options{
+		Config: config, Policies: stores.byID, Pool: parts.runtime, Token: token, Log: log, Decisions: decisions,
+	}
+	if s := plans.access; s != nil {
+		o.API, o.AccessStats = s.api, s
+		s.run(stores.list)
+	}
+	return c.serve(a, o, stores, plans.access)
+}
+
+// adminToken is the token of the admin listener: that of the environment, or one that is made now.
+func (a *app) adminToken() string {
+	if v, ok := a.getenv(tokenEnv); ok && v != "" {
+		return v
+	}
+	return rand.Text()
 }
 
 // override puts the command line over weir.yaml.
@@ -118,22 +143,17 @@ type stores struct {
 }
 
 // load loads every policy; a cold start with a broken one does not listen.
-func (c *serveCmd) load(a *app, config *server.Config, p *parts, log zerolog.Logger) (*stores, error) {
-	out := &stores{byID: map[string]server.Policy{}}
-	build := func(cfg engine.PlanConfig) (*engine.Plan, diag.List) {
-		if !cfg.Authenticates {
-			if err := config.Open(); err != nil {
-				return nil, diag.List{{Pos: diag.Pos{File: cfg.Name}, Code: "open_policy", Message: err.Error()}}
-			}
-		}
-		return p.runtime.NewPlan(cfg)
+func (c *serveCmd) load(a *app, config *server.Config, p *parts, plans *planner, log zerolog.Logger) (*stores, error) {
+	if err := plans.begin(); err != nil {
+		return nil, err
 	}
+	out := &stores{byID: map[string]server.Policy{}}
 	loaded := map[string]*policies.Store{}
 	p.runtime.SetEndpoints(gatewayEndpoints(config, loaded))
 	for i := range config.Endpoints {
 		e := &config.Endpoints[i]
 		s := policies.NewStore(policies.Input{Path: e.Policy}, policies.Options{
-			Name: e.ID, Actions: actions.Registry(), Secrets: p.secrets, Build: build, Services: p.runtime.Services, Log: log,
+			Name: e.ID, Actions: actions.Registry(), Secrets: p.secrets, Build: plans.build, Services: p.runtime.Services, Log: log,
 			BundleFolder: config.BundleFolder,
 		})
 		loaded[e.ID] = s
@@ -150,12 +170,11 @@ func (c *serveCmd) load(a *app, config *server.Config, p *parts, log zerolog.Log
 		out.list = append(out.list, s)
 		out.byID[e.ID] = server.FromStore(s)
 	}
-	return out, nil
+	return out, plans.settle(context.Background(), out.list)
 }
 
-func (c *serveCmd) serve(a *app, o *server.Options, s *stores) error {
+func (c *serveCmd) serve(a *app, o *server.Options, s *stores, access *accessService) error {
 	config, log := o.Config, o.Log
-	o.Token, _ = a.getenv(tokenEnv)
 	if config.Log.Access {
 		o.Access = a.out
 	}
@@ -163,11 +182,14 @@ func (c *serveCmd) serve(a *app, o *server.Options, s *stores) error {
 	if err != nil {
 		return fmt.Errorf("starting: %w", err)
 	}
-	if err := c.welcome(a, config, g, s); err != nil {
+	if err := c.welcome(a, config, g, s, access); err != nil {
 		g.Shutdown()
 		return err
 	}
 	ctx, stop := a.untilStopped(func() {
+		if access != nil {
+			access.static.reload(access)
+		}
 		if err := g.Reload(context.Background()); err != nil {
 			log.Error().Msg("not every policy was reloaded")
 		}

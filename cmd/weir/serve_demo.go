@@ -16,6 +16,9 @@ import (
 // demoPace is slow enough to see a stream come, and fast enough not to wait for it.
 const demoPace = 20 * time.Millisecond
 
+// demoProvider is what the simulator is called as a provider.
+const demoProvider = "sim"
+
 // demo is the simulator that --demo starts in the process, over a real socket.
 type demo struct {
 	server *sim.Server
@@ -41,7 +44,7 @@ func startDemo() (*demo, error) {
 }
 
 func (d *demo) provider() *engine.DemoProvider {
-	return &engine.DemoProvider{ID: "sim", BaseURL: "http://" + d.addr, Models: demoModels()}
+	return &engine.DemoProvider{ID: demoProvider, BaseURL: "http://" + d.addr, Models: demoModels()}
 }
 
 func (d *demo) close(log zerolog.Logger) {

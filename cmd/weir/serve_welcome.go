@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"text/tabwriter"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // welcome says what is on, what is off and why, and how to try it.
-func (c *serveCmd) welcome(a *app, config *server.Config, g *server.Gateway, s *stores) error {
+func (c *serveCmd) welcome(a *app, config *server.Config, g *server.Gateway, s *stores, access *accessService) error {
 	base := baseURL(config, g.Addrs()[0])
 	if err := a.printf("weir %s\n\n  gateway  %s\n", version, base); err != nil {
 		return err
@@ -19,6 +20,9 @@ func (c *serveCmd) welcome(a *app, config *server.Config, g *server.Gateway, s *
 		if err := c.sayAdmin(a, addr, g.Token()); err != nil {
 			return err
 		}
+	}
+	if err := sayAccess(a, config, g, access); err != nil {
+		return err
 	}
 	var model string
 	for i, store := range s.list {
@@ -37,6 +41,10 @@ func (c *serveCmd) welcome(a *app, config *server.Config, g *server.Gateway, s *
 	auth := ""
 	if !s.list[0].Load().Authenticates() && config.OpenMode {
 		return a.printf("\nTry it:\n\n  %s\n\n", curlLine(base+strings.TrimSuffix(e.PathPrefix, "/"), auth, model))
+	}
+	if access != nil {
+		return a.printf("\nTry it, with an access key:\n\n  %s\n\n",
+			curlLine(base+strings.TrimSuffix(e.PathPrefix, "/"), " -H 'authorization: Bearer wr-...'", model))
 	}
 	return a.printf("\nTry it, with the credential that the policy asks for:\n\n  %s\n\n",
 		curlLine(base+strings.TrimSuffix(e.PathPrefix, "/"), " -H 'authorization: Bearer ...'", model))
@@ -111,4 +119,45 @@ func tryModel(states []engine.ProviderState) string {
 		}
 	}
 	return model
+}
+
+// sayAccess tells that access keys are on, where their state is, and how to make the first.
+func sayAccess(a *app, config *server.Config, g *server.Gateway, s *accessService) error {
+	if s == nil {
+		return nil
+	}
+	now := s.directory.Load()
+	known := plural(len(now.AccessKeys), "access key")
+	if !s.Ready() {
+		known = "the store cannot be read, and everybody is refused until it can"
+	}
+	asked := "keys are asked for"
+	if config.OpenMode {
+		asked = "keys are not asked for (open), unless a policy does"
+	}
+	if err := a.printf("  access   %s: %s; state in %s, %s\n", asked, known, s.folder, s.shown); err != nil {
+		return err
+	}
+	switch {
+	case len(now.AccessKeys) > 0 || !s.Ready():
+		return nil
+	case g.AdminAddr() == "":
+		return a.printf("\nThere is no access key yet, and no admin listener to make one at: set admin.address.\n")
+	}
+	at := here(g.AdminAddr())
+	if at == server.DefaultConfig().Admin.Address {
+		return a.printf("\nThere is no access key yet. With the token above in %s:\n\n  weir keys create --name me\n", tokenEnv)
+	}
+	return a.printf("\nThere is no access key yet. With the token above in %s:\n\n  weir keys create --name me --admin %s\n", tokenEnv, at)
+}
+
+// here is an address to listen on as a command on this machine reaches it.
+func here(at string) string {
+	if strings.HasPrefix(at, "/") {
+		return "unix:" + at
+	}
+	if host, port, err := net.SplitHostPort(at); err == nil && net.ParseIP(host).IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return at
 }

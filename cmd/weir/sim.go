@@ -16,7 +16,7 @@ type simCmd struct {
 	Listen string        `default:"127.0.0.1:9100" help:"Address to listen on."`
 	Pace   time.Duration `help:"Wait between two pieces of a stream."`
 	Chunks int           `help:"Pieces of text in a stream; 0 = one for each word."`
-	Fault  string        `help:"What befalls every call, such as 'status=503;retry-after=2'; see docs/sim.md."`
+	Fault  string        `help:"What befalls every call, such as 'status=503;retry-after=2'; see providers/sim/sim.md."`
 	Script string        `type:"existingfile" help:"File that says which calls fail, and how."`
 	Log    bool          `help:"Tell each call on standard error."`
 }

@@ -77,6 +77,19 @@ func (m *Model) check(names map[string]string) error {
 			return fmt.Errorf("model %q: the price %v is not between 0 and %d", m.ID, **price, maxPrice)
 		}
 	}
+	for _, rates := range m.Pricing.tiers() {
+		for _, price := range rates.fields() {
+			if *price != nil && !validPrice(**price) {
+				return fmt.Errorf("model %q: the price %v of a tier is not between 0 and %d", m.ID, **price, maxPrice)
+			}
+		}
+		if rates.Input == nil && rates.Output == nil {
+			return fmt.Errorf("model %q: a tier has no price of input or output", m.ID)
+		}
+	}
+	if l := m.Pricing.LongContext; l != nil && l.Above <= 0 {
+		return fmt.Errorf("model %q: the long context begins above %d tokens, which is not positive", m.ID, l.Above)
+	}
 	if m.ReleaseDate != "" {
 		if _, err := time.Parse(time.DateOnly, m.ReleaseDate); err != nil {
 			return fmt.Errorf("model %q: the release date %q is not YYYY-MM-DD", m.ID, m.ReleaseDate)

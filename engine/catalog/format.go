@@ -61,14 +61,23 @@ type filePrice struct {
 	Output                  *float64 `json:"output,omitempty"`
 	CacheRead               *float64 `json:"cache_read,omitempty"`
 	CacheWrite              *float64 `json:"cache_write,omitempty"`
+	CacheWriteHour          *float64 `json:"cache_write_hour,omitempty"`
 	InputBatch              *float64 `json:"input_batch,omitempty"`
 	OutputBatch             *float64 `json:"output_batch,omitempty"`
 	InputAudio              *float64 `json:"input_audio,omitempty"`
 	OutputAudio             *float64 `json:"output_audio,omitempty"`
+	InputImage              *float64 `json:"input_image,omitempty"`
+	OutputImage             *float64 `json:"output_image,omitempty"`
+	InputPerSecond          *float64 `json:"input_per_second,omitempty"`
 	WebSearchPerCall        *float64 `json:"web_search_per_call,omitempty"`
 	CodeExecutionPerCall    *float64 `json:"code_execution_per_call,omitempty"`
+	FileSearchPerCall       *float64 `json:"file_search_per_call,omitempty"`
 	FileSearchPerGB         *float64 `json:"file_search_per_gb,omitempty"`
 	ImageGenerationPerImage *float64 `json:"image_generation_per_image,omitempty"`
+
+	Flex        *Rates       `json:"flex,omitempty"`
+	Priority    *Rates       `json:"priority,omitempty"`
+	LongContext *LongContext `json:"long_context,omitempty"`
 }
 
 type fileDatacenter struct {

@@ -4,13 +4,14 @@
 //
 //	go run engine/catalog/generate.go MODELS_DEV.json LITELLM.json LITELLM_VERSION
 //
-// The first file gives the models of the built-in providers. The second gives batch prices, where its other prices
-// agree with the first, and the models that additions.json names without saying more. additions.json is kept by hand.
+// The first file gives the models of the built-in providers. The second gives prices of batches, service tiers,
+// pictures and tools, where its other prices agree with the first, and the models that additions.json names without saying more. additions.json is kept by hand.
 // It stands above both.
 package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -85,7 +86,7 @@ func build(facts, prices, additions *catalog.Catalog) *catalog.Catalog {
 				continue
 			}
 			have[m.ID] = true
-			models = append(models, withBatch(m, known[m.ID]))
+			models = append(models, withPrices(m, known[m.ID]))
 		}
 		for _, m := range additions.Models(spec.ID) {
 			if known[m.ID] != nil && !have[m.ID] {
@@ -104,13 +105,31 @@ func useless(m *catalog.Model) bool {
 		m.ProviderID == "nvidia" && m.MaxContextWindow == 0
 }
 
-func withBatch(m, prices *catalog.Model) *catalog.Model {
-	if prices == nil || !same(m.Pricing.Input, prices.Pricing.Input) || !same(m.Pricing.Output, prices.Pricing.Output) {
+// withPrices adds what only the second file tells. Where the first file's price of output is that of pictures, the second
+// one tells what text costs.
+func withPrices(m, prices *catalog.Model) *catalog.Model {
+	if prices == nil {
 		return m
 	}
 	out := *m
-	out.Pricing.InputBatch, out.Pricing.OutputBatch = prices.Pricing.InputBatch, prices.Pricing.OutputBatch
-	out.Pricing.WebSearchPerCall = prices.Pricing.WebSearchPerCall
+	out.Pricing.InputPerSecond = prices.Pricing.InputPerSecond
+	if !same(m.Pricing.Input, prices.Pricing.Input) {
+		return &out
+	}
+	to, from := &out.Pricing, &prices.Pricing
+	pictures := same(to.Output, from.OutputImage)
+	if !pictures && !same(to.Output, from.Output) {
+		return &out
+	}
+	if pictures {
+		to.Output = cmp.Or(from.Output, to.Output)
+	}
+	to.InputBatch, to.OutputBatch, to.WebSearchPerCall = from.InputBatch, from.OutputBatch, from.WebSearchPerCall
+	to.InputImage, to.OutputImage = from.InputImage, from.OutputImage
+	if same(to.CacheWrite, from.CacheWrite) {
+		to.CacheWriteHour = from.CacheWriteHour
+	}
+	to.Flex, to.Priority, to.LongContext = from.Flex, from.Priority, cmp.Or(to.LongContext, from.LongContext)
 	return &out
 }
 

@@ -172,23 +172,3 @@ func price(v float64) *float64 {
 	}
 	return &rounded
 }
-
-// settle drops prices that are zero because nobody filled them in. Zero is believed where both ways are free and the
-// model's name says so, and as the output of models that put out no tokens.
-func (p *Pricing) settle(id string, tokensOut bool) {
-	zero := func(v *float64) bool { return v != nil && *v == 0 }
-	free := strings.HasSuffix(id, ":free")
-	if zero(p.Input) && (p.Output == nil || *p.Output == 0) && !free {
-		p.Input, p.Output = nil, nil
-	}
-	if zero(p.Output) && tokensOut && !free {
-		p.Output = nil
-	}
-	if !free {
-		for i, f := range p.fields() {
-			if i > 1 && zero(*f) { // nobody sells tools and caches for nothing
-				*f = nil
-			}
-		}
-	}
-}

@@ -25,6 +25,10 @@ type liteModel struct {
 	OutputBatch  liteNum  `json:"output_cost_per_token_batches"`
 	InputAudio   liteNum  `json:"input_cost_per_audio_token"`
 	OutputAudio  liteNum  `json:"output_cost_per_audio_token"`
+	CacheHour    liteNum  `json:"cache_creation_input_token_cost_above_1hr"`
+	InputImage   liteNum  `json:"input_cost_per_image_token"`
+	OutputImage  liteNum  `json:"output_cost_per_image_token"`
+	PerSecond    liteNum  `json:"input_cost_per_second"`
 	PerImage     liteNum  `json:"output_cost_per_image"`
 	CodeSession  liteNum  `json:"code_interpreter_cost_per_session"`
 	FilePerGBDay liteNum  `json:"file_search_cost_per_gb_per_day"`
@@ -117,7 +121,13 @@ func (im *importer) liteLLM(root []member) {
 			im.skip(entry.key, "the key is a size, a region or a fine-tuning price of a model, not a model")
 			continue
 		}
-		im.add(entry.key, f.model(id))
+		m := f.model(id)
+		if err := m.Pricing.liteTiers(entry.raw); err != nil {
+			im.skip(entry.key, "%v", err)
+			continue
+		}
+		m.Pricing.settle(id, slices.Contains(m.OutputModalities, "text"))
+		im.add(entry.key, m)
 	}
 }
 
@@ -145,11 +155,16 @@ func (f *liteModel) model(id string) *Model {
 		Pricing: Pricing{
 			Input: f.Input.million(), Output: f.Output.million(),
 			CacheRead: f.CacheRead.million(), CacheWrite: f.CacheWrite.million(),
-			InputBatch: f.InputBatch.million(), OutputBatch: f.OutputBatch.million(),
+			CacheWriteHour: f.CacheHour.million(),
+			InputBatch:     f.InputBatch.million(), OutputBatch: f.OutputBatch.million(),
 			InputAudio: f.InputAudio.million(), OutputAudio: f.OutputAudio.million(),
+			InputImage: f.InputImage.million(), OutputImage: f.OutputImage.million(),
 			WebSearchPerCall: f.Search.Medium.each(), CodeExecutionPerCall: f.CodeSession.each(),
 			FileSearchPerGB: f.FilePerGBDay.each(), ImageGenerationPerImage: f.PerImage.each(),
 		},
+	}
+	if f.Mode == "audio_transcription" { // elsewhere it is the price of reserved capacity
+		m.Pricing.InputPerSecond = f.PerSecond.each()
 	}
 	if m.MaxContextWindow == 0 && f.Mode != "image_generation" {
 		m.MaxContextWindow = f.MaxTokens.tokens()
@@ -157,7 +172,6 @@ func (f *liteModel) model(id string) *Model {
 	m.AuthorID = authorOf(m.ProviderID, id, "")
 	f.modalities(m)
 	m.SupportedFeatures = f.features()
-	m.Pricing.settle(id, slices.Contains(m.OutputModalities, "text"))
 	if f.Sampling != nil && !*f.Sampling {
 		m.UnsupportedParams = []string{"temperature", "top_p"}
 	}

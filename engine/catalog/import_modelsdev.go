@@ -14,25 +14,18 @@ type devProvider struct {
 
 // devModel is a model in the file of models.dev. Fields that Weir has no use for are left out.
 type devModel struct {
-	Name             string `json:"name"`
-	ReleaseDate      string `json:"release_date"`
-	Status           string `json:"status"`
-	BaseModel        string `json:"base_model"`
-	Attachment       bool   `json:"attachment"`
-	Reasoning        bool   `json:"reasoning"`
-	ToolCall         bool   `json:"tool_call"`
-	StructuredOutput bool   `json:"structured_output"`
-	OpenWeights      bool   `json:"open_weights"`
-	Temperature      *bool  `json:"temperature"`
-	Cost             *struct {
-		Input       *float64 `json:"input"`
-		Output      *float64 `json:"output"`
-		CacheRead   *float64 `json:"cache_read"`
-		CacheWrite  *float64 `json:"cache_write"`
-		InputAudio  *float64 `json:"input_audio"`
-		OutputAudio *float64 `json:"output_audio"`
-	} `json:"cost"`
-	Limit struct {
+	Name             string   `json:"name"`
+	ReleaseDate      string   `json:"release_date"`
+	Status           string   `json:"status"`
+	BaseModel        string   `json:"base_model"`
+	Attachment       bool     `json:"attachment"`
+	Reasoning        bool     `json:"reasoning"`
+	ToolCall         bool     `json:"tool_call"`
+	StructuredOutput bool     `json:"structured_output"`
+	OpenWeights      bool     `json:"open_weights"`
+	Temperature      *bool    `json:"temperature"`
+	Cost             *devCost `json:"cost"`
+	Limit            struct {
 		Context int64 `json:"context"`
 		Output  int64 `json:"output"`
 	} `json:"limit"`
@@ -40,6 +33,37 @@ type devModel struct {
 		Input  []string `json:"input"`
 		Output []string `json:"output"`
 	} `json:"modalities"`
+}
+
+// devCost is what a model costs in the file of models.dev.
+type devCost struct {
+	Rates
+	InputAudio  *float64 `json:"input_audio"`
+	OutputAudio *float64 `json:"output_audio"`
+	Tiers       []struct {
+		Tier struct {
+			Type string `json:"type"`
+			Size int64  `json:"size"`
+		} `json:"tier"`
+		Rates
+	} `json:"tiers"`
+}
+
+// pricing takes the prices over. Of several steps for long prompts the first one counts: Weir knows one.
+func (c *devCost) pricing() Pricing {
+	p := Pricing{
+		Input: c.Input, Output: c.Output, CacheRead: c.CacheRead, CacheWrite: c.CacheWrite,
+		InputAudio: c.InputAudio, OutputAudio: c.OutputAudio,
+	}
+	for _, t := range c.Tiers {
+		if t.Tier.Type != "" && t.Tier.Type != "context" {
+			continue
+		}
+		if l := p.LongContext; l == nil || t.Tier.Size < l.Above {
+			p.LongContext = &LongContext{Above: t.Tier.Size, Rates: t.Rates}
+		}
+	}
+	return p
 }
 
 // modelsDev reads providers with their models. The file may stand under "providers", with its source and date beside it.
@@ -110,10 +134,7 @@ func (im *importer) devModel(provider string, entry member) {
 		m.UnsupportedParams = []string{"temperature"}
 	}
 	if c := f.Cost; c != nil {
-		m.Pricing = Pricing{
-			Input: c.Input, Output: c.Output, CacheRead: c.CacheRead, CacheWrite: c.CacheWrite,
-			InputAudio: c.InputAudio, OutputAudio: c.OutputAudio,
-		}
+		m.Pricing = c.pricing()
 		m.Pricing.settle(m.ID, slices.Contains(m.OutputModalities, "text"))
 	}
 	im.add(where, m)

@@ -111,7 +111,7 @@ func TestImportLiteLLM(t *testing.T) {
 	want := []string{
 		`{"id":"gemini-9-pro","author":"google","context":1048576,"output":65536,"in":["text","image"],"out":["text"],"features":["tool-calling","vision"],"unsupported_params":["temperature","top_p"],"price":{"input":1.25,"output":10,"cache_read":0.03,"input_batch":0.625,"web_search_per_call":0.035},"datacenters":[{"region":"eu-west-1"}]}`,
 		`{"id":"rerank-v9","author":"cohere","context":4096,"in":["text"],"out":["score"],"features":["rerank"]}`,
-		`{"id":"whisper-9","author":"openai","in":["audio"],"out":["text"],"features":["transcription"]}`,
+		`{"id":"whisper-9","author":"openai","in":["audio"],"out":["text"],"features":["transcription"],"price":{"input_per_second":0.0001}}`,
 	}
 	if diff := cmp.Diff(want, lines(t, c)); diff != "" {
 		t.Errorf("models (-want +got):\n%s", diff)

@@ -109,11 +109,7 @@ func (m *Model) overlay(o *Model) {
 	if o.Datacenters != nil {
 		m.Datacenters = o.Datacenters
 	}
-	for i, from := range o.Pricing.fields() {
-		if *from != nil {
-			*m.Pricing.fields()[i] = *from
-		}
-	}
+	m.Pricing.overlay(&o.Pricing)
 }
 
 func mergeAuthor(known map[string]*Author, a *Author) *Author {
@@ -131,12 +127,4 @@ func mergeAuthor(known map[string]*Author, a *Author) *Author {
 		have.DisplayName = a.DisplayName
 	}
 	return have
-}
-
-// fields lists every price in the order of the data file's names for them.
-func (p *Pricing) fields() [12]**float64 {
-	return [12]**float64{
-		&p.Input, &p.Output, &p.CacheRead, &p.CacheWrite, &p.InputBatch, &p.OutputBatch, &p.InputAudio, &p.OutputAudio,
-		&p.WebSearchPerCall, &p.CodeExecutionPerCall, &p.FileSearchPerGB, &p.ImageGenerationPerImage,
-	}
 }

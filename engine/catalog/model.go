@@ -41,22 +41,6 @@ type Model struct {
 	Live Live
 }
 
-// Pricing is in USD per million tokens unless a field says otherwise. Nil = unknown, which is not zero.
-type Pricing struct {
-	Input                   *float64
-	Output                  *float64
-	CacheRead               *float64
-	CacheWrite              *float64
-	InputBatch              *float64
-	OutputBatch             *float64
-	InputAudio              *float64
-	OutputAudio             *float64
-	WebSearchPerCall        *float64 // USD a call
-	CodeExecutionPerCall    *float64 // USD a call
-	FileSearchPerGB         *float64 // USD per GB and day
-	ImageGenerationPerImage *float64 // USD an image
-}
-
 // Datacenter is a place where a model is served.
 type Datacenter struct {
 	CountryCode string // ISO 3166 alpha-2

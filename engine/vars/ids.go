@@ -99,6 +99,13 @@ const (
 	CallerID                                  // caller.id
 	CallerName                                // caller.name
 	CallerKind                                // caller.kind
+	CallerTeam                                // caller.team
+	CallerTags                                // caller.tags
+	CallerBudgetLimitUSD                      // caller.budget.limit_usd
+	CallerBudgetSpentUSD                      // caller.budget.spent_usd
+	CallerBudgetRemainingUSD                  // caller.budget.remaining_usd
+	CallerBudgetUsedPercent                   // caller.budget.used_percent
+	CallerLimits                              // caller.limits
 	CallerGroups                              // caller.groups
 	CallerMetadata                            // caller.metadata
 	ResStatusCode                             // res.status_code

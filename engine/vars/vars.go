@@ -129,7 +129,7 @@ func ByPath(path string) (Var, bool) {
 
 // Planned reports whether path, or a part of it in front, is a documented variable that this version does not have yet.
 func Planned(path string) (string, bool) {
-	for _, p := range [...]string{"caller.budget", "caller.limits", "conn.k8s", "last_attempt"} {
+	for _, p := range [...]string{"conn.k8s", "last_attempt"} {
 		if path == p || strings.HasPrefix(path, p) && path[len(p)] == '.' {
 			return p, true
 		}

@@ -38,9 +38,9 @@ func TestTable(t *testing.T) {
 
 func TestPlanned(t *testing.T) {
 	tests := []struct{ path, want string }{
-		{"caller.budget", "caller.budget"},
-		{"caller.budget.spent_usd", "caller.budget"},
-		{"caller.budgets", ""},
+		{"conn.k8s", "conn.k8s"},
+		{"conn.k8s.namespace", "conn.k8s"},
+		{"conn.k8sx", ""},
 		{"req.method", ""},
 		{"req.body", ""},
 	}

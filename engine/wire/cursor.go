@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"strconv"
 )
@@ -286,6 +287,16 @@ func (g *cursor) count() (n int64, ok bool) {
 		}
 	}
 	return n, !g.bad
+}
+
+// countUp reads a number as a count, a fraction as one more.
+func (g *cursor) countUp() int64 {
+	if c := g.peek(); c != '-' && (c < '0' || c > '9') {
+		g.skip()
+		return 0
+	}
+	f, _ := strconv.ParseFloat(string(g.number()), 64) // out of range is infinite, and so capped
+	return getCap(math.Ceil(f))
 }
 
 func getCap(f float64) int64 {

@@ -28,6 +28,9 @@ func TestPeekAllocates(t *testing.T) {
 	if got := testing.AllocsPerRun(100, func() { p.Images(OpenAIChat) }); got != 0 {
 		t.Errorf("images: got %v allocations, want 0", got)
 	}
+	if got := testing.AllocsPerRun(100, func() { p.Choices(OpenAIChat); p.Tier(OpenAIChat); TextSize(body) }); got != 0 {
+		t.Errorf("size, choices and tier: got %v allocations, want 0", got)
+	}
 	total := 0
 	count := func(text string) bool { total += len(text); return true }
 	if got := testing.AllocsPerRun(100, func() { p.Texts(OpenAIChat, count) }); got != 0 {

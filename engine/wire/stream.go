@@ -38,6 +38,9 @@ type Observer struct {
 	ended   bool
 	failed  bool
 	usage   usageCounts
+	passed  int64 // bytes of output since the vendor last counted it
+	counted int64 // output that the vendor had counted by then
+	tools   toolCounts
 	failure Failure
 	kind    []byte // a type taken from the SSE name
 	finish  []byte
@@ -98,6 +101,13 @@ func (o *Observer) Failure() Failure {
 // Usage is what the stream has told so far.
 func (o *Observer) Usage() Usage {
 	return o.usage.normal(o.api)
+}
+
+// EstimatedOutput is how many tokens of output have passed: what the vendor has counted, and one for every four bytes of
+// text, thinking and arguments of tools that came after that. It is for streams that end before their usage: thinking that
+// the vendor keeps to itself is not in it, and neither are pictures and sound.
+func (o *Observer) EstimatedOutput() int64 {
+	return o.Usage().Output + (o.passed+streamTokenBytes-1)/streamTokenBytes
 }
 
 // Ended reports whether the stream came to a clean end and did not fail: [DONE] or every choice's finish_reason in

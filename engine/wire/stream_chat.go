@@ -15,11 +15,13 @@ func (o *Observer) chat(g *cursor) Signal {
 				failed = failed || c.failed
 			}
 		case "usage":
-			counted = o.usage.read(g) || counted
+			counted = o.readUsage(g) || counted
+		case "service_tier":
+			o.usage.readTier(g.text())
 		case "x_groq": // Groq's copy of the usage where nobody asked for usage
 			for ok := g.open('{'); ok; ok = g.more('{') {
 				if string(g.key()) == "usage" {
-					o.usage.read(g)
+					o.readUsage(g)
 				} else {
 					g.skip()
 				}
@@ -60,9 +62,9 @@ func (o *Observer) choice(g *cursor) (c chatChoice) {
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		switch string(g.key()) {
 		case "delta", "message":
-			c.content = chatDelta(g) || c.content
+			c.content = o.chatDelta(g) || c.content
 		case "text":
-			c.content = g.filled() || c.content
+			c.content = o.weigh(g) || c.content
 		case "finish_reason":
 			reason := g.text()
 			c.finished = len(reason) > 0
@@ -73,7 +75,7 @@ func (o *Observer) choice(g *cursor) (c chatChoice) {
 		case "index":
 			index, _ = g.count()
 		case "usage": // Moonshot counts inside the last choice
-			o.usage.read(g)
+			o.readUsage(g)
 		default:
 			g.skip()
 		}
@@ -86,7 +88,8 @@ func (o *Observer) choice(g *cursor) (c chatChoice) {
 
 // chatDelta reports whether a delta has anything to show. Members that are not known count: vendors add new kinds of
 // content, and a stream that commits too early only loses its failover, while one that commits too late is held back.
-func chatDelta(g *cursor) (content bool) {
+func (o *Observer) chatDelta(g *cursor) (content bool) {
+	var thinking, thought int64 // servers that changed the name of thinking send it under both
 	for ok := g.open('{'); ok; ok = g.more('{') {
 		switch string(g.key()) {
 		case "role", "name", "id", "type", "provider_specific_fields":
@@ -100,9 +103,16 @@ func chatDelta(g *cursor) (content bool) {
 					g.skip()
 				}
 			}
+		case "content", "refusal", "tool_calls", "function_call":
+			content = o.weigh(g) || content
+		case "reasoning_content":
+			content = weighInto(g, &thinking) || content
+		case "reasoning":
+			content = weighInto(g, &thought) || content
 		default:
 			content = g.filled() || content
 		}
 	}
+	o.passed += max(thinking, thought)
 	return content
 }

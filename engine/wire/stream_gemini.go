@@ -12,7 +12,7 @@ func (o *Observer) gemini(g *cursor) Signal {
 				closed = closed || last
 			}
 		case "usageMetadata":
-			o.usage.read(g)
+			o.readUsage(g)
 		case "promptFeedback":
 			for ok := g.open('{'); ok; ok = g.more('{') {
 				if string(g.key()) == "blockReason" {
@@ -61,13 +61,15 @@ func (o *Observer) candidate(g *cursor) (content, closed bool) {
 					continue
 				}
 				for ok := g.open('['); ok; ok = g.more('[') {
-					content = geminiPart(g) || content
+					content = o.geminiPart(g) || content
 				}
 			}
 		case "finishReason":
 			reason := g.text()
 			o.note(reason)
 			closed = len(reason) > 0 && string(reason) != "FINISH_REASON_UNSPECIFIED"
+		case "groundingMetadata":
+			o.usage.readGrounding(g)
 		case "index":
 			index, _ = g.count()
 		default:
@@ -82,13 +84,16 @@ func (o *Observer) candidate(g *cursor) (content, closed bool) {
 
 // geminiPart reports whether a part holds anything: text, a function call, data, code. The mark that a text is a
 // thought is no content by itself.
-func geminiPart(g *cursor) (content bool) {
+func (o *Observer) geminiPart(g *cursor) (content bool) {
 	for ok := g.open('{'); ok; ok = g.more('{') {
-		if string(g.key()) == "thought" {
+		switch string(g.key()) {
+		case "thought":
 			g.skip()
-			continue
+		case "text", "functionCall", "executableCode":
+			content = o.weigh(g) || content
+		default:
+			content = g.filled() || content
 		}
-		content = g.filled() || content
 	}
 	return content
 }

@@ -298,7 +298,7 @@ func mediaCases() []streamCase {
 		{name: "image", api: OpenAIImages, stream: typed(
 			`{"type":"image_generation.partial_image","b64_json":"aaaa","partial_image_index":0}`,
 			`{"type":"image_generation.completed","b64_json":"bbbb","usage":{"input_tokens":50,"output_tokens":50}}`,
-		), want: streamFacts{Signals: "CC", Ended: true, Usage: Usage{Input: 50, Output: 50, Known: true}}},
+		), want: streamFacts{Signals: "CC", Ended: true, Usage: Usage{Input: 50, Output: 50, Images: 1, Known: true}}},
 	}
 }
 

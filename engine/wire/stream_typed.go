@@ -70,14 +70,20 @@ func (o *Observer) typed(g *cursor, name string) Signal {
 		return SignalPreamble
 	case "response.output_item.added":
 		return o.shownIf(responseItem(e.item))
+	case "response.output_item.done":
+		o.itemDone(e.item)
+		return SignalContent
 	case "response.content_part.added", "response.reasoning_summary_part.added":
 		return o.shownIf(partFilled(e.part))
-	case "response.output_item.done", "response.content_part.done", "response.reasoning_summary_part.done",
+	case "response.content_part.done", "response.reasoning_summary_part.done",
 		"response.output_text.annotation.added", "response.image_generation_call.partial_image",
 		"transcript.text.segment":
 		return SignalContent
 	case "transcript.text.done", "speech.audio.done", "image_generation.completed", "image_edit.completed":
-		o.usage.readSpan(e.use)
+		o.readUsageSpan(e.use)
+		if o.api == OpenAIImages {
+			o.usage.images++
+		}
 		o.ended = !g.bad
 		if e.shown {
 			return SignalContent
@@ -88,6 +94,9 @@ func (o *Observer) typed(g *cursor, name string) Signal {
 	case getFilled(e.err):
 		return o.fail(g.b)
 	case bytes.HasSuffix(e.kind, []byte(".delta")):
+		if !bytes.Contains(e.kind, []byte("audio.")) {
+			o.weighSpan(e.delta)
+		}
 		// audio of speech travels in a member of that name; it never comes empty
 		return o.shownIf(len(e.delta) == 0 || getFilled(e.delta))
 	case e.shown:
@@ -116,7 +125,11 @@ func (o *Observer) response(span []byte) {
 		case "model":
 			streamNote(&o.model, g.text())
 		case "usage":
-			o.usage.read(&g)
+			o.readUsage(&g)
+		case "service_tier":
+			o.usage.readTier(g.text())
+		case "output":
+			o.usage.readOutput(&g)
 		case "status":
 			if status := g.text(); string(status) != "in_progress" && string(status) != "queued" && len(o.finish) == 0 {
 				o.note(status)
@@ -176,8 +189,10 @@ func (o *Observer) anthropic(g *cursor, name string) Signal {
 	e := o.readTyped(g, name)
 	switch string(e.kind) {
 	case "content_block_delta":
+		o.weighBlock(e.delta)
 		return o.shownIf(partFilled(e.delta))
 	case "content_block_start":
+		o.weighBlock(e.block)
 		return o.shownIf(partFilled(e.block))
 	case "ping":
 		return SignalPreamble
@@ -185,7 +200,7 @@ func (o *Observer) anthropic(g *cursor, name string) Signal {
 		o.messageStart(e.message)
 		return SignalPreamble
 	case "message_delta":
-		o.usage.readSpan(e.use)
+		o.readUsageSpan(e.use)
 		d := cursor{b: e.delta}
 		for ok := d.open('{'); ok; ok = d.more('{') {
 			if string(d.key()) == "stop_reason" {
@@ -216,7 +231,7 @@ func (o *Observer) messageStart(span []byte) {
 		case "model":
 			streamNote(&o.model, g.text())
 		case "usage":
-			o.usage.read(&g)
+			o.readUsage(&g)
 		default:
 			g.skip()
 		}

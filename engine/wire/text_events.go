@@ -111,7 +111,7 @@ func (r *TextRewriter) readHead(g *cursor, name string) *textHead {
 		}
 	}
 	if len(h.kind) == 0 {
-		h.kind = append(h.kind, name...)
+		h.kind = []byte(name) // not appended: what was read is a part of the event
 	}
 	return h
 }

@@ -49,7 +49,7 @@ func TestReadUsage(t *testing.T) {
 			Usage{Input: 40, Known: true},
 		},
 		{"rerank in search units", `{"meta":{"billed_units":{"search_units":1}}}`, OpenAIRerank, Usage{}},
-		{"transcription by time", `{"text":"la","usage":{"type":"duration","seconds":9}}`, OpenAITranscriptions, Usage{}},
+		{"transcription by time", `{"text":"la","usage":{"type":"duration","seconds":9}}`, OpenAITranscriptions, Usage{Seconds: 9, Known: true}},
 		{"none", `{"object":"list"}`, OpenAIChat, Usage{}},
 		{"null", `{"usage":null}`, OpenAIChat, Usage{}},
 		{

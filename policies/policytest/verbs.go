@@ -21,6 +21,8 @@ type verb = func(ts *testscript.TestScript, neg bool, args []string)
 func verbs() map[string]verb {
 	return map[string]verb{
 		"secret":      doSecret,
+		"access-key":  doAccessKey,
+		"budget":      doBudget,
 		"provider":    doProvider,
 		"advance":     doAdvance,
 		"policy":      doPolicy,

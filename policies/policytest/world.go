@@ -17,6 +17,7 @@ import (
 	"weir/actions"
 	"weir/engine"
 	"weir/engine/catalog"
+	"weir/engine/diag"
 	engineup "weir/engine/upstream"
 	"weir/policies"
 	"weir/providers"
@@ -42,6 +43,7 @@ type world struct {
 
 	clock     *clock
 	secrets   map[string]secret
+	access    access
 	specs     []engine.ProviderSpec
 	upstreams map[string]*upstream // by canonical id
 	stray     *upstream            // takes the calls to providers that nobody simulates
@@ -198,15 +200,28 @@ func (w *world) load(path string) error {
 		Locate: w.locate, Log: zerolog.Nop(), Now: w.clock.read,
 	})
 	w.policy = path
+	rt.SetAccess(&w.access)
+	rt.SetMeter(&w.access)
 	rt.SetEndpoints([]engine.GatewayEndpoint{{ID: endpointID, Plan: func() *engine.Plan { return w.store.Load() }}})
 	w.store = policies.NewStore(policies.Input{Path: path}, policies.Options{
 		Actions: actions.Registry(), Secrets: []policies.Source{policies.EnvSecrets(w.getenv)}, Log: zerolog.Nop(),
-		Build: rt.NewPlan, Services: rt.Services, RegoDeadline: patience,
+		Build: w.build(rt), Services: rt.Services, RegoDeadline: patience,
 	})
 	if err := w.store.Reload(context.Background()); err != nil {
 		return fmt.Errorf("loading the policy: %w", err)
 	}
 	return w.start(rt)
+}
+
+// build makes plans as weir serve does: where there are access keys, a policy that authenticates nobody asks for one.
+func (w *world) build(rt *engine.Runtime) func(engine.PlanConfig) (*engine.Plan, diag.List) {
+	return func(cfg engine.PlanConfig) (*engine.Plan, diag.List) {
+		if !cfg.Authenticates && w.access.any() {
+			cfg.OnRequest = append([]engine.Rule{engine.AccessRule()}, cfg.OnRequest...)
+			cfg.Authenticates = true
+		}
+		return rt.NewPlan(cfg)
+	}
 }
 
 // endpointID is what logs call the only endpoint of a script's gateway.

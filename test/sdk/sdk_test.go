@@ -35,7 +35,8 @@ func TestSDKs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIP: the SDK suites take a minute")
 	}
-	at := startTarget(t)
+	at, binary := startTarget(t)
+	keyed := startKeyed(t, binary)
 	suites := []suite{{"node20", nodeSuite}, {"node24", nodeSuite}, {"python", pythonSuite}, {"go", goSuite}}
 	for _, s := range suites {
 		t.Run(s.name, func(t *testing.T) {
@@ -46,6 +47,7 @@ func TestSDKs(t *testing.T) {
 			defer cancel()
 			cmd := s.command(ctx, t, installed)
 			cmd.Env = append(cmd.Environ(), "WEIR_BASE_URL="+at, "WEIR_API_KEY="+apiKey)
+			cmd.Env = append(cmd.Env, keyed...)
 			out, err := cmd.CombinedOutput()
 			if err != nil {
 				t.Fatalf("%s: %v\n%s", s.name, err, out)

@@ -26,13 +26,17 @@ const (
 )
 
 // startTarget starts what the SDKs talk to and gives its URL: the gateway in front of its simulator, or with
-// WEIR_SDK_TARGET=sim the simulator alone.
-func startTarget(t *testing.T) string {
+// WEIR_SDK_TARGET=sim the simulator alone. The binary is the gateway's, "" where there is none.
+func startTarget(t *testing.T) (url, binary string) {
 	t.Helper()
 	if os.Getenv("WEIR_SDK_TARGET") == "sim" {
-		return startSim(t)
+		return startSim(t), ""
 	}
-	return startGateway(t)
+	binary = filepath.Join(t.TempDir(), "weir")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/weir").CombinedOutput(); err != nil {
+		t.Fatalf("building weir: %v\n%s", err, out)
+	}
+	return startGateway(t, binary), binary
 }
 
 func startSim(t *testing.T) string {
@@ -52,17 +56,20 @@ func startSim(t *testing.T) string {
 	return "http://" + ln.Addr().String()
 }
 
-func startGateway(t *testing.T) string {
+func startGateway(t *testing.T, binary string) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "weir")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/weir").CombinedOutput(); err != nil {
-		t.Fatalf("building weir: %v\n%s", err, out)
-	}
 	listen, admin := freeAddress(t), freeAddress(t)
 	// The context of the test ends before its cleanups do: the gateway is to be asked to stop, not killed.
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), binary, "serve", "policy.yaml", "--demo", "--listen", listen, "--admin", admin)
 	// No key of a real provider may reach the gateway from whoever runs the tests.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+	runGateway(t, cmd, admin)
+	return "http://" + listen
+}
+
+// runGateway starts a gateway, waits until it is ready, and stops it when the test ends.
+func runGateway(t *testing.T, cmd *exec.Cmd, admin string) {
+	t.Helper()
 	log := &syncBuffer{}
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
@@ -72,7 +79,6 @@ func startGateway(t *testing.T) string {
 	go func() { exited <- cmd.Wait() }()
 	t.Cleanup(func() { stopGateway(t, cmd, exited, log) })
 	awaitReady(t, "http://"+admin+"/readyz", exited, log)
-	return "http://" + listen
 }
 
 func stopGateway(t *testing.T, cmd *exec.Cmd, exited <-chan error, log *syncBuffer) {
