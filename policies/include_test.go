@@ -214,8 +214,11 @@ func TestCompileTimeIsLinear(t *testing.T) {
 		}
 		return least
 	}
-	few, many := best(250), best(1000)
-	if many > 10*few {
-		t.Errorf("got %s for 1000 rules and %s for 250, want about four times as long", many, few)
+	var few, many time.Duration
+	for range 4 { // a machine that is busy with something else for a while says nothing
+		if few, many = best(250), best(1000); many <= 10*few {
+			return
+		}
 	}
+	t.Errorf("got %s for 1000 rules and %s for 250, want about four times as long", many, few)
 }
