@@ -149,7 +149,7 @@ func TestLimitUnits(t *testing.T) {
 		}
 		began := time.Now()
 		g.await("it begins anew", func() bool { return g.send(ask).status == http.StatusOK })
-		if took := time.Since(began); took > 2500*time.Millisecond {
+		if took := time.Since(began); took > 10*time.Second {
 			t.Errorf("it took %s", took)
 		}
 	})
